@@ -21,6 +21,8 @@ pub enum DecimalError {
     TooFine,
     /// Beyond the range of the type.
     TooLarge,
+    /// Zero or negative where only a magnitude makes sense.
+    NotPositive,
 }
 
 impl fmt::Display for DecimalError {
@@ -29,6 +31,7 @@ impl fmt::Display for DecimalError {
             Self::Syntax => "not a plain decimal number",
             Self::TooFine => "more decimals than are carried",
             Self::TooLarge => "number out of range",
+            Self::NotPositive => "number not above zero",
         })
     }
 }
@@ -135,11 +138,25 @@ macro_rules! fixed {
 
         impl<'de> serde::Deserialize<'de> for $name {
             fn deserialize<D: serde::Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
-                let text = std::borrow::Cow::<'de, str>::deserialize(d)?;
-                Self::parse(&text).map_err(|e| serde::de::Error::custom(format!("{e}: {text:?}")))
+                d.deserialize_str(TextVisitor(Self::parse))
             }
         }
     };
+}
+
+/// Reads a decimal text in place, without a copy of it.
+struct TextVisitor<T>(fn(&str) -> Result<T, DecimalError>);
+
+impl<T> serde::de::Visitor<'_> for TextVisitor<T> {
+    type Value = T;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a decimal number as text")
+    }
+
+    fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<T, E> {
+        (self.0)(text).map_err(|e| E::custom(format_args!("{e}: {text:?}")))
+    }
 }
 
 fixed!(
@@ -153,6 +170,10 @@ fixed!(
 fixed!(
     /// Basis points in units of `10^-4` bps.
     Bps, BPS_UNIT, 4
+);
+fixed!(
+    /// A plain factor in units of `10^-8`: a share, a fraction, a multiple.
+    Ratio, SCALE, 8
 );
 fixed!(
     /// US dollars (or collateral) in units of `10^-6`.

@@ -30,11 +30,13 @@ impl fmt::Display for MarketKey {
 }
 
 /// Direction of an order or a fill.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Deserialize)]
 pub enum Side {
     /// Buys: `B` on the wire.
+    #[serde(rename = "B")]
     Buy,
     /// Sells: `A` on the wire.
+    #[serde(rename = "A")]
     Sell,
 }
 
@@ -105,7 +107,7 @@ impl Ns {
 }
 
 /// The venue's own time: milliseconds since the Unix epoch (block time).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Deserialize)]
 pub struct VenueMs(pub u64);
 
 #[cfg(test)]

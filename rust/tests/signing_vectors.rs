@@ -26,14 +26,21 @@ struct Vector {
 }
 
 fn joined(signature: &Signature) -> String {
-    format!("0x{}{}{:02x}", hex::encode(signature.r), hex::encode(signature.s), signature.v)
+    format!(
+        "0x{}{}{:02x}",
+        hex::encode(signature.r),
+        hex::encode(signature.s),
+        signature.v
+    )
 }
 
 #[test]
 fn every_vector_is_reproduced_and_recovered() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/data/signing_vectors.json");
     let Ok(text) = std::fs::read_to_string(&path) else {
-        eprintln!("skipped: no signing vectors beside the checkout; the vectors in the unit tests still ran");
+        eprintln!(
+            "skipped: no signing vectors beside the checkout; the vectors in the unit tests still ran"
+        );
         return;
     };
     let vectors: Vec<Vector> = serde_json::from_str(&text).unwrap();
@@ -42,18 +49,37 @@ fn every_vector_is_reproduced_and_recovered() {
         let name = &vector.name;
         let scope = Scope {
             nonce: vector.nonce,
-            vault: vector.vault_address.as_deref().map(|text| Address::parse(text).unwrap()),
+            vault: vector
+                .vault_address
+                .as_deref()
+                .map(|text| Address::parse(text).unwrap()),
             expires_after_ms: vector.expires_after,
             mainnet: vector.is_mainnet,
         };
         let mut packed = Vec::new();
-        serde_json::from_str::<Value>(vector.action.get()).unwrap().pack(&mut packed);
+        serde_json::from_str::<Value>(vector.action.get())
+            .unwrap()
+            .pack(&mut packed);
         assert_eq!(hex::encode(&packed), vector.msgpack_hex, "{name}");
-        assert_eq!(format!("0x{}", hex::encode(action_hash(&packed, &scope))), vector.action_hash, "{name}");
+        assert_eq!(
+            format!("0x{}", hex::encode(action_hash(&packed, &scope))),
+            vector.action_hash,
+            "{name}"
+        );
         let key = Key::read(vector.private_key.as_bytes()).unwrap();
         assert_eq!(key.address().to_string(), vector.signer, "{name}");
-        assert_eq!(joined(&key.sign_l1(&packed, &scope)), vector.sig_rsv_65, "{name}");
-        let recovered = recover_l1(vector.action.get().as_bytes(), &scope, &vector.r, &vector.s, vector.v);
+        assert_eq!(
+            joined(&key.sign_l1(&packed, &scope)),
+            vector.sig_rsv_65,
+            "{name}"
+        );
+        let recovered = recover_l1(
+            vector.action.get().as_bytes(),
+            &scope,
+            &vector.r,
+            &vector.s,
+            vector.v,
+        );
         assert_eq!(recovered.unwrap().to_string(), vector.signer, "{name}");
     }
 }

@@ -38,17 +38,31 @@ struct Field {
 }
 
 const fn must(key: &'static str, shape: Shape) -> Field {
-    Field { key, shape, optional: false }
+    Field {
+        key,
+        shape,
+        optional: false,
+    }
 }
 
 const fn may(key: &'static str, shape: Shape) -> Field {
-    Field { key, shape, optional: true }
+    Field {
+        key,
+        shape,
+        optional: true,
+    }
 }
 
 const LIMIT: &[Field] = &[must("tif", Shape::Text)];
-const TRIGGER: &[Field] =
-    &[must("isMarket", Shape::Boolean), must("triggerPx", Shape::Decimal), must("tpsl", Shape::Text)];
-const ORDER_TYPE: &[Field] = &[may("limit", Shape::Map(LIMIT)), may("trigger", Shape::Map(TRIGGER))];
+const TRIGGER: &[Field] = &[
+    must("isMarket", Shape::Boolean),
+    must("triggerPx", Shape::Decimal),
+    must("tpsl", Shape::Text),
+];
+const ORDER_TYPE: &[Field] = &[
+    may("limit", Shape::Map(LIMIT)),
+    may("trigger", Shape::Map(TRIGGER)),
+];
 const ORDER: &[Field] = &[
     must("a", Shape::Integer),
     must("b", Shape::Boolean),
@@ -61,42 +75,62 @@ const ORDER: &[Field] = &[
 const BUILDER: &[Field] = &[must("b", Shape::Hex), must("f", Shape::Integer)];
 const CANCEL: &[Field] = &[must("a", Shape::Integer), must("o", Shape::Integer)];
 const CANCEL_BY_CLOID: &[Field] = &[must("asset", Shape::Integer), must("cloid", Shape::Hex)];
-const MODIFY: &[Field] = &[must("oid", Shape::OidOrCloid), must("order", Shape::Map(ORDER))];
-const ORDER_SHAPE: Shape = Shape::Map(ORDER);
-const CANCEL_SHAPE: Shape = Shape::Map(CANCEL);
-const CANCEL_BY_CLOID_SHAPE: Shape = Shape::Map(CANCEL_BY_CLOID);
-const MODIFY_SHAPE: Shape = Shape::Map(MODIFY);
+const MODIFY: &[Field] = &[
+    must("oid", Shape::OidOrCloid),
+    must("order", Shape::Map(ORDER)),
+];
 
-/// The keys after `type`, in the venue's order; `None` for a type that this table does not know.
-fn fields_of(action_type: &str) -> Option<&'static [Field]> {
-    Some(match action_type {
-        "order" => &[
-            must("orders", Shape::List(&ORDER_SHAPE)),
+/// Per type of action the keys after `type`, in the venue's order.
+const ACTIONS: &[(&str, &[Field])] = &[
+    (
+        "order",
+        &[
+            must("orders", Shape::List(&Shape::Map(ORDER))),
             must("grouping", Shape::Any),
             may("builder", Shape::Map(BUILDER)),
         ],
-        "cancel" => &[must("cancels", Shape::List(&CANCEL_SHAPE))],
-        "cancelByCloid" => &[must("cancels", Shape::List(&CANCEL_BY_CLOID_SHAPE))],
-        "modify" => MODIFY,
-        "batchModify" => &[must("modifies", Shape::List(&MODIFY_SHAPE))],
-        "scheduleCancel" => &[may("time", Shape::Integer)],
-        "updateLeverage" => &[
+    ),
+    (
+        "cancel",
+        &[must("cancels", Shape::List(&Shape::Map(CANCEL)))],
+    ),
+    (
+        "cancelByCloid",
+        &[must("cancels", Shape::List(&Shape::Map(CANCEL_BY_CLOID)))],
+    ),
+    ("modify", MODIFY),
+    (
+        "batchModify",
+        &[must("modifies", Shape::List(&Shape::Map(MODIFY)))],
+    ),
+    ("scheduleCancel", &[may("time", Shape::Integer)]),
+    (
+        "updateLeverage",
+        &[
             must("asset", Shape::Integer),
             must("isCross", Shape::Boolean),
             must("leverage", Shape::Integer),
         ],
-        "updateIsolatedMargin" => &[
+    ),
+    (
+        "updateIsolatedMargin",
+        &[
             must("asset", Shape::Integer),
             must("isBuy", Shape::Boolean),
             must("ntli", Shape::Integer),
         ],
-        "topUpIsolatedOnlyMargin" => &[must("asset", Shape::Integer), must("leverage", Shape::Decimal)],
-        "noop" => &[],
-        "reserveRequestWeight" => &[must("weight", Shape::Integer)],
-        "agentSetAbstraction" => &[must("abstraction", Shape::Text)],
-        _ => return None,
-    })
-}
+    ),
+    (
+        "topUpIsolatedOnlyMargin",
+        &[
+            must("asset", Shape::Integer),
+            must("leverage", Shape::Decimal),
+        ],
+    ),
+    ("noop", &[]),
+    ("reserveRequestWeight", &[must("weight", Shape::Integer)]),
+    ("agentSetAbstraction", &[must("abstraction", Shape::Text)]),
+];
 
 /// The canonical form of `action`; an unknown type keeps the order of its JSON.
 pub fn canonical(action: Value) -> Result<Value, ShapeError> {
@@ -106,9 +140,9 @@ pub fn canonical(action: Value) -> Result<Value, ShapeError> {
     let Some(Value::Text(action_type)) = take(&mut entries, "type") else {
         return Err(fault("action.type", "a text"));
     };
-    let fields = fields_of(&action_type);
+    let known = ACTIONS.iter().find(|(name, _)| *name == action_type);
     let head = ("type".to_owned(), Value::Text(action_type));
-    let Some(fields) = fields else {
+    let Some((_, fields)) = known else {
         // The venue would know the type; without its table the JSON order is the best guess, and
         // every client known writes `type` first.
         entries.insert(0, head);
@@ -129,7 +163,9 @@ fn in_order(
         let here = format!("{path}.{}", field.key);
         match take(&mut entries, field.key) {
             Some(Value::Null) | None if field.optional => {}
-            Some(value) => ordered.push((field.key.to_owned(), normalize(value, field.shape, &here)?)),
+            Some(value) => {
+                ordered.push((field.key.to_owned(), normalize(value, field.shape, &here)?));
+            }
             None => return Err(fault(&here, "present")),
         }
     }
@@ -144,9 +180,9 @@ fn normalize(value: Value, shape: Shape, path: &str) -> Result<Value, ShapeError
         | (Shape::Integer | Shape::OidOrCloid, value @ (Value::Uint(_) | Value::Int(_)))
         | (Shape::Boolean, value @ Value::Bool(_))
         | (Shape::Text, value @ Value::Text(_)) => Ok(value),
-        (Shape::Decimal, Value::Text(text)) => {
-            plain_decimal(&text).map(Value::Text).ok_or_else(|| fault(path, "a plain decimal"))
-        }
+        (Shape::Decimal, Value::Text(text)) => plain_decimal(&text)
+            .map(Value::Text)
+            .ok_or_else(|| fault(path, "a plain decimal")),
         (Shape::Hex | Shape::OidOrCloid, Value::Text(text)) => {
             let digits = text.strip_prefix("0x").unwrap_or("");
             if digits.is_empty() || !digits.bytes().all(|b| b.is_ascii_hexdigit()) {
@@ -160,7 +196,9 @@ fn normalize(value: Value, shape: Shape, path: &str) -> Result<Value, ShapeError
             .map(|(i, value)| normalize(value, *item, &format!("{path}.{i}")))
             .collect::<Result<_, _>>()
             .map(Value::List),
-        (Shape::Map(fields), Value::Map(entries)) => in_order(entries, fields, path).map(Value::Map),
+        (Shape::Map(fields), Value::Map(entries)) => {
+            in_order(entries, fields, path).map(Value::Map)
+        }
         (shape, _) => Err(fault(path, expected(shape))),
     }
 }
@@ -181,7 +219,9 @@ fn expected(shape: Shape) -> &'static str {
 
 /// `text` without zeros that say nothing; `None` unless it is `-?digits[.digits]`.
 fn plain_decimal(text: &str) -> Option<String> {
-    let (sign, rest) = text.strip_prefix('-').map_or(("", text), |rest| ("-", rest));
+    let (sign, rest) = text
+        .strip_prefix('-')
+        .map_or(("", text), |rest| ("-", rest));
     let (whole, fraction) = rest.split_once('.').unwrap_or((rest, ""));
     let digits = |part: &str| part.bytes().all(|b| b.is_ascii_digit());
     if whole.is_empty() || !digits(whole) || !digits(fraction) || rest.ends_with('.') {
@@ -203,7 +243,10 @@ fn take(entries: &mut Vec<(String, Value)>, key: &str) -> Option<Value> {
 }
 
 fn fault(path: &str, expected: &'static str) -> ShapeError {
-    ShapeError { path: path.to_owned(), expected }
+    ShapeError {
+        path: path.to_owned(),
+        expected,
+    }
 }
 
 #[cfg(test)]
@@ -237,9 +280,15 @@ mod tests {
             ("[]", "action"),
             ("{}", "action.type"),
             (r#"{"type":"cancel"}"#, "action.cancels"),
-            (r#"{"type":"cancel","cancels":[{"a":1,"o":"x"}]}"#, "action.cancels.0.o"),
+            (
+                r#"{"type":"cancel","cancels":[{"a":1,"o":"x"}]}"#,
+                "action.cancels.0.o",
+            ),
             (r#"{"type":"modify","oid":"12","order":{}}"#, "action.oid"),
-            (r#"{"type":"updateLeverage","asset":1,"isCross":1,"leverage":2}"#, "action.isCross"),
+            (
+                r#"{"type":"updateLeverage","asset":1,"isCross":1,"leverage":2}"#,
+                "action.isCross",
+            ),
         ] {
             assert_eq!(canonical(value(json)).unwrap_err().path, path, "{json}");
         }
@@ -247,7 +296,14 @@ mod tests {
 
     #[test]
     fn decimals_lose_only_what_says_nothing() {
-        for (text, plain) in [("1.50", "1.5"), ("007", "7"), ("0.0", "0"), ("-0", "0"), ("-0.10", "-0.1"), ("100", "100")] {
+        for (text, plain) in [
+            ("1.50", "1.5"),
+            ("007", "7"),
+            ("0.0", "0"),
+            ("-0", "0"),
+            ("-0.10", "-0.1"),
+            ("100", "100"),
+        ] {
             assert_eq!(plain_decimal(text).as_deref(), Some(plain), "{text}");
         }
         for text in ["", ".", "1.", ".5", "1e5", "NaN", "--1"] {

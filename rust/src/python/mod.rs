@@ -1,0 +1,70 @@
+//! The binding: the only place that names `PyO3`. Thin; converts types and holds no logic.
+//!
+//! Only plain types cross: integers, texts, bytes and frozen classes of them. Python objects are
+//! built after every lock of the crate has been released.
+
+#![expect(
+    clippy::needless_pass_by_value,
+    reason = "arguments converted from Python arrive by value"
+)]
+
+mod engine;
+mod events;
+mod latency;
+mod signer;
+mod views;
+
+use pyo3::create_exception;
+use pyo3::exceptions::PyException;
+use pyo3::prelude::*;
+
+create_exception!(
+    hip3._hip3,
+    CoreError,
+    PyException,
+    "A bug of this program, or configuration that it cannot run with. Nothing that the venue says raises this."
+);
+
+/// Trading core of hip3: market state, edges, exits, signing. No I/O, no clock.
+#[pymodule]
+mod _hip3 {
+    use pyo3::prelude::*;
+
+    #[pymodule_export]
+    use super::CoreError;
+    #[pymodule_export]
+    use super::engine::Engine;
+    #[pymodule_export]
+    use super::events::{
+        AccountState, Ack, Entry, Fill, Malformed, OrderUpdate, PostReply, Resync, UnknownFrame,
+        VenueError,
+    };
+    #[pymodule_export]
+    use super::latency::LatencyHistogram;
+    #[pymodule_export]
+    use super::signer::{SignedAction, Signer, address_of, recover_l1};
+    #[pymodule_export]
+    use super::views::{Claim, EdgePeriod, EdgeRow, FlattenOrder, Position, Snapshot};
+
+    /// Adds `Event`, the union of the event classes, for annotations and `isinstance`.
+    #[pymodule_init]
+    fn add_event_union(module: &Bound<'_, PyModule>) -> PyResult<()> {
+        let py = module.py();
+        let others = [
+            py.get_type::<OrderUpdate>(),
+            py.get_type::<Fill>(),
+            py.get_type::<PostReply>(),
+            py.get_type::<Ack>(),
+            py.get_type::<VenueError>(),
+            py.get_type::<Resync>(),
+            py.get_type::<Malformed>(),
+            py.get_type::<UnknownFrame>(),
+            py.get_type::<AccountState>(),
+        ];
+        let mut union = py.get_type::<Entry>().into_any();
+        for class in others {
+            union = union.bitor(class)?;
+        }
+        module.add("Event", union)
+    }
+}
