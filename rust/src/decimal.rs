@@ -263,7 +263,13 @@ mod tests {
 
     #[test]
     fn venue_texts_are_read_and_written_exactly() {
-        for (text, shown) in [("80639.0", "80639"), ("0.001234", "0.001234"), ("-0.5", "-0.5"), ("-0", "0"), ("100", "100")] {
+        for (text, shown) in [
+            ("80639.0", "80639"),
+            ("0.001234", "0.001234"),
+            ("-0.5", "-0.5"),
+            ("-0", "0"),
+            ("100", "100"),
+        ] {
             assert_eq!(Px::parse(text).unwrap().to_string(), shown);
         }
     }
@@ -301,7 +307,10 @@ mod tests {
     fn notional_is_exact_in_millionths() {
         let value = notional(Px::parse("83985.7").unwrap(), Sz::parse("0.06075").unwrap());
         assert_eq!(value.to_string(), "5102.131275");
-        assert_eq!(size_for(Usd::parse("100").unwrap(), Px::parse("25").unwrap()), Sz::parse("4").unwrap());
+        assert_eq!(
+            size_for(Usd::parse("100").unwrap(), Px::parse("25").unwrap()),
+            Sz::parse("4").unwrap()
+        );
     }
 
     proptest! {

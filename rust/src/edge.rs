@@ -31,8 +31,10 @@ pub fn sell_edge(oracle: Px, bid: Px) -> Option<Edge> {
 
 impl Edge {
     fn of(oracle: Px, px: Px, sign: i128) -> Option<Self> {
-        (oracle.0 > 0 && px.0 > 0)
-            .then(|| Self { num: sign * (i128::from(oracle.0) - i128::from(px.0)), oracle: oracle.0 })
+        (oracle.0 > 0 && px.0 > 0).then(|| Self {
+            num: sign * (i128::from(oracle.0) - i128::from(px.0)),
+            oracle: oracle.0,
+        })
     }
 
     /// Whether the edge is `bps` or more, exactly.
@@ -69,7 +71,9 @@ struct Histogram {
 
 impl Histogram {
     fn new() -> Self {
-        Self { counts: Box::new([0; BUCKETS]) }
+        Self {
+            counts: Box::new([0; BUCKETS]),
+        }
     }
 
     fn bucket(edge: Bps) -> usize {
@@ -84,7 +88,9 @@ impl Histogram {
 
     /// The lower end of a bucket in basis points.
     fn lower_bps(bucket: usize) -> f64 {
-        let units = if bucket < 64 { bucket as f64 } else {
+        let units = if bucket < 64 {
+            bucket as f64
+        } else {
             let shift = (bucket - 32) / 32;
             ((bucket - shift * 32) << shift) as f64
         };
@@ -128,7 +134,12 @@ struct Stretch {
 
 impl Stretch {
     fn new() -> Self {
-        Self { max_buy: Bps(0), max_sell: Bps(0), updates: 0, histogram: Histogram::new() }
+        Self {
+            max_buy: Bps(0),
+            max_sell: Bps(0),
+            updates: 0,
+            histogram: Histogram::new(),
+        }
     }
 
     fn record(&mut self, buy_edge: Option<Edge>, sell_edge: Option<Edge>) {
@@ -212,7 +223,11 @@ pub struct EdgeTracker {
 impl EdgeTracker {
     /// A tracker that closes a period each `period_ms` milliseconds.
     pub fn new(period_ms: u64) -> Self {
-        Self { markets: FxHashMap::default(), period_ms, period_start: None }
+        Self {
+            markets: FxHashMap::default(),
+            period_ms,
+            period_start: None,
+        }
     }
 
     /// Tracks a market, or updates its name and threshold.
@@ -242,13 +257,23 @@ impl EdgeTracker {
             return None;
         }
         self.period_start = Some(now);
-        let rows = rows(self.markets.iter().map(|(&key, tracked)| (key, tracked, &tracked.period)));
+        let rows = rows(
+            self.markets
+                .iter()
+                .map(|(&key, tracked)| (key, tracked, &tracked.period)),
+        );
         let period = EdgePeriod {
             global_max_edge_bps: rows
                 .iter()
                 .map(|row| row.max_buy_edge_bps.max(row.max_sell_edge_bps))
                 .fold(0.0, f64::max),
-            threshold_bps: self.markets.values().map(|tracked| tracked.threshold).min().unwrap_or_default().to_f64(),
+            threshold_bps: self
+                .markets
+                .values()
+                .map(|tracked| tracked.threshold)
+                .min()
+                .unwrap_or_default()
+                .to_f64(),
             markets_tracked: self.markets.len(),
             rows,
         };

@@ -7,9 +7,9 @@ pub mod engine;
 pub mod exit;
 pub mod frame;
 pub mod market;
-pub mod types;
-pub mod signing;
 pub mod order;
 pub mod position;
 #[cfg(feature = "python")]
 mod python;
+pub mod signing;
+pub mod types;

@@ -124,7 +124,12 @@ mod tests {
     fn cloid_survives_the_wire_and_refuses_other_text() {
         let cloid = Cloid::of(7, 1);
         assert_eq!(Cloid::parse(&cloid.to_string()), Some(cloid));
-        for bad in ["", "0x", "0x+0000000000000000000000000000001", "00000000000000000000000000000001"] {
+        for bad in [
+            "",
+            "0x",
+            "0x+0000000000000000000000000000001",
+            "00000000000000000000000000000001",
+        ] {
             assert_eq!(Cloid::parse(bad), None, "{bad}");
         }
     }

@@ -38,9 +38,7 @@ fn joined(signature: &Signature) -> String {
 fn every_vector_is_reproduced_and_recovered() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/data/signing_vectors.json");
     let Ok(text) = std::fs::read_to_string(&path) else {
-        eprintln!(
-            "skipped: no signing vectors beside the checkout; the vectors in the unit tests still ran"
-        );
+        eprintln!("skipped: no signing vectors beside the checkout; the vectors in the unit tests still ran");
         return;
     };
     let vectors: Vec<Vector> = serde_json::from_str(&text).unwrap();
@@ -68,18 +66,8 @@ fn every_vector_is_reproduced_and_recovered() {
         );
         let key = Key::read(vector.private_key.as_bytes()).unwrap();
         assert_eq!(key.address().to_string(), vector.signer, "{name}");
-        assert_eq!(
-            joined(&key.sign_l1(&packed, &scope)),
-            vector.sig_rsv_65,
-            "{name}"
-        );
-        let recovered = recover_l1(
-            vector.action.get().as_bytes(),
-            &scope,
-            &vector.r,
-            &vector.s,
-            vector.v,
-        );
+        assert_eq!(joined(&key.sign_l1(&packed, &scope)), vector.sig_rsv_65, "{name}");
+        let recovered = recover_l1(vector.action.get().as_bytes(), &scope, &vector.r, &vector.s, vector.v);
         assert_eq!(recovered.unwrap().to_string(), vector.signer, "{name}");
     }
 }

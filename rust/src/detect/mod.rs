@@ -69,7 +69,9 @@ struct Quote {
 
 impl Quote {
     fn of(snapshot: &Snapshot) -> Result<Self, Refusal> {
-        let (Some(bid), Some(ask)) = (snapshot.bid, snapshot.ask) else { return Err(Refusal::OneSided) };
+        let (Some(bid), Some(ask)) = (snapshot.bid, snapshot.ask) else {
+            return Err(Refusal::OneSided);
+        };
         let oracle = snapshot.oracle.ok_or(Refusal::NoOracle)?;
         Ok(Self { bid, ask, oracle })
     }
@@ -103,7 +105,11 @@ pub struct Detector {
 impl Detector {
     /// A detector that has seen nothing. The settings must be without [`EntrySettings::fault`].
     pub fn new(settings: EntrySettings) -> Self {
-        Self { settings, memory: FxHashMap::default(), refused: FxHashMap::default() }
+        Self {
+            settings,
+            memory: FxHashMap::default(),
+            refused: FxHashMap::default(),
+        }
     }
 
     /// Switches entries on or off.
@@ -113,7 +119,9 @@ impl Detector {
 
     /// Takes the spread of a new touch into the market's average; once per touch.
     pub fn record_touch(&mut self, snapshot: &Snapshot) {
-        let (Some(bid), Some(ask)) = (snapshot.bid, snapshot.ask) else { return };
+        let (Some(bid), Some(ask)) = (snapshot.bid, snapshot.ask) else {
+            return;
+        };
         let spread = spread(bid.px, ask.px);
         if spread < 0 {
             return;
@@ -139,7 +147,9 @@ impl Detector {
 
     /// How often each refusal was given.
     pub fn refused(&self) -> impl Iterator<Item = (&'static str, u64)> {
-        Refusal::ALL.iter().map(|refusal| (refusal.code(), self.refused.get(refusal).copied().unwrap_or(0)))
+        Refusal::ALL
+            .iter()
+            .map(|refusal| (refusal.code(), self.refused.get(refusal).copied().unwrap_or(0)))
     }
 
     /// The entry that a market offers at `now`, or the first condition that it fails.
@@ -150,7 +160,8 @@ impl Detector {
         exposure: &Exposure,
         now: Ns,
     ) -> Result<EntrySignal, Refusal> {
-        self.check(spec, snapshot, exposure, now).map_err(|refusal| self.refuse(refusal))
+        self.check(spec, snapshot, exposure, now)
+            .map_err(|refusal| self.refuse(refusal))
     }
 
     fn check(
@@ -170,7 +181,10 @@ impl Detector {
         ensure(book_age_ms <= self.settings.book_age_ms_max, Refusal::StaleBook)?;
         ensure(oracle_age_ms <= self.settings.oracle_age_ms_max, Refusal::StaleOracle)?;
         let cost = self.cost(spec);
-        ensure(edge.at_least(Bps(cost.0 + self.settings.min_net_edge_bps.0)), Refusal::NetEdge)?;
+        ensure(
+            edge.at_least(Bps(cost.0 + self.settings.min_net_edge_bps.0)),
+            Refusal::NetEdge,
+        )?;
         self.check_quality(snapshot, &quote, side, now)?;
         self.check_exposure(exposure)?;
         let px = self.limit_px(spec, &quote, side)?;
@@ -208,9 +222,16 @@ impl Detector {
             <= i128::from(memory.spread_before) * i128::from(settings.spread_ratio_max.0);
         ensure(narrow, Refusal::WideSpread)?;
         let touch = quote.touch(side);
-        ensure(notional(touch.px, touch.sz) >= settings.touch_notional_usd_min, Refusal::ThinTouch)?;
+        ensure(
+            notional(touch.px, touch.sz) >= settings.touch_notional_usd_min,
+            Refusal::ThinTouch,
+        )?;
         if settings.require_oracle_move {
-            let favourable = if side.is_buy() { snapshot.oracle_moves > 0 } else { snapshot.oracle_moves < 0 };
+            let favourable = if side.is_buy() {
+                snapshot.oracle_moves > 0
+            } else {
+                snapshot.oracle_moves < 0
+            };
             let recent = now <= snapshot.oracle_changed.plus_ms(settings.oracle_move_ms_max);
             ensure(favourable && recent, Refusal::NoOracleMove)?;
         }
@@ -223,7 +244,10 @@ impl Detector {
         ensure(!exposure.has_position, Refusal::PositionOpen)?;
         ensure(!exposure.entry_pending, Refusal::EntryPending)?;
         ensure(exposure.open_markets < settings.positions_max, Refusal::PositionsMax)?;
-        ensure(exposure.market_usd < settings.market_notional_usd_max, Refusal::MarketCap)?;
+        ensure(
+            exposure.market_usd < settings.market_notional_usd_max,
+            Refusal::MarketCap,
+        )?;
         ensure(exposure.total_usd < settings.total_notional_usd_max, Refusal::TotalCap)
     }
 

@@ -45,8 +45,14 @@ fn bps(text: &str) -> Bps {
 /// Oracle 100, ask 99.5: a buy edge of 50 bps on 10,000 dollars displayed.
 fn snapshot() -> Snapshot {
     Snapshot {
-        bid: Some(Level { px: px("99.48"), sz: sz("100.51") }),
-        ask: Some(Level { px: px("99.5"), sz: sz("100.51") }),
+        bid: Some(Level {
+            px: px("99.48"),
+            sz: sz("100.51"),
+        }),
+        ask: Some(Level {
+            px: px("99.5"),
+            sz: sz("100.51"),
+        }),
         oracle: Some(px("100")),
         mark: Some(px("99.6")),
         open_interest: Some(sz("100000")),
@@ -83,7 +89,10 @@ fn check_held(exposure: Exposure) -> Result<EntrySignal, Refusal> {
 #[test]
 fn a_buy_meets_every_condition() {
     let signal = check(&snapshot()).unwrap();
-    assert_eq!((signal.key, signal.side, signal.edge, signal.net_edge), (KEY, Side::Buy, bps("50"), bps("46.2")));
+    assert_eq!(
+        (signal.key, signal.side, signal.edge, signal.net_edge),
+        (KEY, Side::Buy, bps("50"), bps("46.2"))
+    );
     // Five bps above the ask is 99.54975; five figures leave three decimals here.
     assert_eq!(signal.px, px("99.549"));
     // A tenth of the touch.
@@ -93,8 +102,14 @@ fn a_buy_meets_every_condition() {
 #[test]
 fn a_sale_is_the_mirror_of_it() {
     let mirrored = Snapshot {
-        bid: Some(Level { px: px("100.5"), sz: sz("60") }),
-        ask: Some(Level { px: px("100.52"), sz: sz("60") }),
+        bid: Some(Level {
+            px: px("100.5"),
+            sz: sz("60"),
+        }),
+        ask: Some(Level {
+            px: px("100.52"),
+            sz: sz("60"),
+        }),
         mark: Some(px("100.4")),
         ..snapshot()
     };
@@ -111,30 +126,65 @@ fn the_limit_never_pays_away_the_net_edge() {
     assert_eq!(signal.px, px("99.912"));
     let mut spec = spec();
     spec.taker_fee_bps = bps("20");
-    let signal = detector().check_dislocations(&spec, &snapshot(), &Exposure::default(), NOW).unwrap();
+    let signal = detector()
+        .check_dislocations(&spec, &snapshot(), &Exposure::default(), NOW)
+        .unwrap();
     assert_eq!((signal.px, signal.net_edge), (px("99.53"), bps("8")));
     spec.taker_fee_bps = bps("21.5");
-    let signal = detector().check_dislocations(&spec, &snapshot(), &Exposure::default(), NOW).unwrap();
+    let signal = detector()
+        .check_dislocations(&spec, &snapshot(), &Exposure::default(), NOW)
+        .unwrap();
     assert_eq!((signal.px, signal.net_edge), (px("99.5"), bps("5")));
     spec.taker_fee_bps = bps("21.5001");
-    assert_eq!(detector().check_dislocations(&spec, &snapshot(), &Exposure::default(), NOW), Err(Refusal::NetEdge));
+    assert_eq!(
+        detector().check_dislocations(&spec, &snapshot(), &Exposure::default(), NOW),
+        Err(Refusal::NetEdge)
+    );
 }
 
 #[test]
 fn no_price_between_touch_and_net_edge_on_the_grid_is_refused() {
-    let spec = MarketSpec { sz_decimals: 6, entry_threshold_bps: bps("1"), taker_fee_bps: bps("0"), ..spec() };
+    let spec = MarketSpec {
+        sz_decimals: 6,
+        entry_threshold_bps: bps("1"),
+        taker_fee_bps: bps("0"),
+        ..spec()
+    };
     // A touch off the grid (whole prices only here) that the rounded limit does not reach.
-    let off = Snapshot { ask: Some(Level { px: px("99.5"), sz: sz("100") }), ..snapshot() };
+    let off = Snapshot {
+        ask: Some(Level {
+            px: px("99.5"),
+            sz: sz("100"),
+        }),
+        ..snapshot()
+    };
     let refused = detector().check_dislocations(&spec, &off, &Exposure::default(), NOW);
     assert_eq!(refused, Err(Refusal::NoPrice));
 }
 
 #[test]
 fn the_threshold_is_met_exactly_or_not_at_all() {
-    let bid = Some(Level { px: px("99.58"), sz: sz("100") });
-    let at = Snapshot { bid, ask: Some(Level { px: px("99.6"), sz: sz("100") }), ..snapshot() };
+    let bid = Some(Level {
+        px: px("99.58"),
+        sz: sz("100"),
+    });
+    let at = Snapshot {
+        bid,
+        ask: Some(Level {
+            px: px("99.6"),
+            sz: sz("100"),
+        }),
+        ..snapshot()
+    };
     assert!(check(&at).is_ok());
-    let above = Snapshot { bid, ask: Some(Level { px: Px(px("99.6").0 + 1), sz: sz("100") }), ..snapshot() };
+    let above = Snapshot {
+        bid,
+        ask: Some(Level {
+            px: Px(px("99.6").0 + 1),
+            sz: sz("100"),
+        }),
+        ..snapshot()
+    };
     assert_eq!(check(&above), Err(Refusal::NoEdge));
 }
 
@@ -142,18 +192,90 @@ fn the_threshold_is_met_exactly_or_not_at_all() {
 fn what_the_book_or_the_oracle_lacks_is_named() {
     let ask = snapshot().ask;
     let cases = [
-        (Snapshot { bid: None, ..snapshot() }, Refusal::OneSided),
-        (Snapshot { ask: None, ..snapshot() }, Refusal::NoEdge),
-        (Snapshot { oracle: None, ..snapshot() }, Refusal::NoEdge),
+        (
+            Snapshot {
+                bid: None,
+                ..snapshot()
+            },
+            Refusal::OneSided,
+        ),
+        (
+            Snapshot {
+                ask: None,
+                ..snapshot()
+            },
+            Refusal::NoEdge,
+        ),
+        (
+            Snapshot {
+                oracle: None,
+                ..snapshot()
+            },
+            Refusal::NoEdge,
+        ),
         (Snapshot { bid: ask, ..snapshot() }, Refusal::CrossedBook),
-        (Snapshot { book_recv: Ns(NOW.0 - 2_001_000_000), ..snapshot() }, Refusal::StaleBook),
-        (Snapshot { oracle_recv: Ns(NOW.0 - 8_001_000_000), ..snapshot() }, Refusal::StaleOracle),
-        (Snapshot { mark: None, ..snapshot() }, Refusal::NoMark),
-        (Snapshot { mark: Some(px("99.99")), ..snapshot() }, Refusal::MarkFar),
-        (Snapshot { bid: Some(Level { px: px("99.43"), sz: sz("1") }), ..snapshot() }, Refusal::WideSpread),
-        (Snapshot { ask: Some(Level { px: px("99.5"), sz: sz("5.02") }), ..snapshot() }, Refusal::ThinTouch),
-        (Snapshot { open_interest: None, ..snapshot() }, Refusal::NoOpenInterest),
-        (Snapshot { open_interest: Some(sz("10")), ..snapshot() }, Refusal::BelowMinimum),
+        (
+            Snapshot {
+                book_recv: Ns(NOW.0 - 2_001_000_000),
+                ..snapshot()
+            },
+            Refusal::StaleBook,
+        ),
+        (
+            Snapshot {
+                oracle_recv: Ns(NOW.0 - 8_001_000_000),
+                ..snapshot()
+            },
+            Refusal::StaleOracle,
+        ),
+        (
+            Snapshot {
+                mark: None,
+                ..snapshot()
+            },
+            Refusal::NoMark,
+        ),
+        (
+            Snapshot {
+                mark: Some(px("99.99")),
+                ..snapshot()
+            },
+            Refusal::MarkFar,
+        ),
+        (
+            Snapshot {
+                bid: Some(Level {
+                    px: px("99.43"),
+                    sz: sz("1"),
+                }),
+                ..snapshot()
+            },
+            Refusal::WideSpread,
+        ),
+        (
+            Snapshot {
+                ask: Some(Level {
+                    px: px("99.5"),
+                    sz: sz("5.02"),
+                }),
+                ..snapshot()
+            },
+            Refusal::ThinTouch,
+        ),
+        (
+            Snapshot {
+                open_interest: None,
+                ..snapshot()
+            },
+            Refusal::NoOpenInterest,
+        ),
+        (
+            Snapshot {
+                open_interest: Some(sz("10")),
+                ..snapshot()
+            },
+            Refusal::BelowMinimum,
+        ),
     ];
     for (snapshot, refusal) in cases {
         assert_eq!(check(&snapshot), Err(refusal));
@@ -162,7 +284,11 @@ fn what_the_book_or_the_oracle_lacks_is_named() {
 
 #[test]
 fn ages_at_their_limit_still_trade() {
-    let old = Snapshot { book_recv: Ns(NOW.0 - 2_000_000_000), oracle_recv: Ns(NOW.0 - 8_000_000_000), ..snapshot() };
+    let old = Snapshot {
+        book_recv: Ns(NOW.0 - 2_000_000_000),
+        oracle_recv: Ns(NOW.0 - 8_000_000_000),
+        ..snapshot()
+    };
     let signal = check(&old).unwrap();
     assert_eq!((signal.book_age_ms, signal.oracle_age_ms), (2_000, 8_000));
 }
@@ -171,18 +297,58 @@ fn ages_at_their_limit_still_trade() {
 fn what_is_held_or_on_its_way_is_named() {
     let held = Exposure::default();
     let cases = [
-        (Exposure { has_position: true, ..held }, Refusal::PositionOpen),
-        (Exposure { entry_pending: true, ..held }, Refusal::EntryPending),
-        (Exposure { open_markets: 5, ..held }, Refusal::PositionsMax),
-        (Exposure { market_usd: usd("1000"), ..held }, Refusal::MarketCap),
-        (Exposure { total_usd: usd("5000.01"), ..held }, Refusal::TotalCap),
+        (
+            Exposure {
+                has_position: true,
+                ..held
+            },
+            Refusal::PositionOpen,
+        ),
+        (
+            Exposure {
+                entry_pending: true,
+                ..held
+            },
+            Refusal::EntryPending,
+        ),
+        (
+            Exposure {
+                open_markets: 5,
+                ..held
+            },
+            Refusal::PositionsMax,
+        ),
+        (
+            Exposure {
+                market_usd: usd("1000"),
+                ..held
+            },
+            Refusal::MarketCap,
+        ),
+        (
+            Exposure {
+                total_usd: usd("5000.01"),
+                ..held
+            },
+            Refusal::TotalCap,
+        ),
     ];
     for (exposure, refusal) in cases {
         assert_eq!(check_held(exposure), Err(refusal));
     }
-    let signal = check_held(Exposure { total_usd: usd("4900"), ..held }).unwrap();
+    let signal = check_held(Exposure {
+        total_usd: usd("4900"),
+        ..held
+    })
+    .unwrap();
     assert!(signal.notional <= usd("100") && signal.notional > usd("99"));
-    assert_eq!(check_held(Exposure { total_usd: usd("4995"), ..held }), Err(Refusal::BelowMinimum));
+    assert_eq!(
+        check_held(Exposure {
+            total_usd: usd("4995"),
+            ..held
+        }),
+        Err(Refusal::BelowMinimum)
+    );
 }
 
 #[test]
@@ -190,12 +356,27 @@ fn switches_refuse_only_what_would_have_been() {
     let mut detector = detector();
     detector.set_enabled(false);
     let none = Exposure::default();
-    assert_eq!(detector.check_dislocations(&spec(), &snapshot(), &none, NOW), Err(Refusal::EntriesOff));
+    assert_eq!(
+        detector.check_dislocations(&spec(), &snapshot(), &none, NOW),
+        Err(Refusal::EntriesOff)
+    );
     detector.set_enabled(true);
-    let off = MarketSpec { entry_enabled: false, ..spec() };
-    assert_eq!(detector.check_dislocations(&off, &snapshot(), &none, NOW), Err(Refusal::MarketOff));
-    let quiet = Snapshot { oracle: Some(px("99.5")), ..snapshot() };
-    assert_eq!(detector.check_dislocations(&off, &quiet, &none, NOW), Err(Refusal::NoEdge));
+    let off = MarketSpec {
+        entry_enabled: false,
+        ..spec()
+    };
+    assert_eq!(
+        detector.check_dislocations(&off, &snapshot(), &none, NOW),
+        Err(Refusal::MarketOff)
+    );
+    let quiet = Snapshot {
+        oracle: Some(px("99.5")),
+        ..snapshot()
+    };
+    assert_eq!(
+        detector.check_dislocations(&off, &quiet, &none, NOW),
+        Err(Refusal::NoEdge)
+    );
     let counted: Vec<_> = detector.refused().filter(|(_, count)| *count > 0).collect();
     assert_eq!(counted, [("no_edge", 1), ("entries_off", 1), ("market_off", 1)]);
 }
@@ -203,10 +384,22 @@ fn switches_refuse_only_what_would_have_been() {
 #[test]
 fn size_grows_with_the_touch_between_its_two_marks() {
     // 1,005 dollars displayed: a tenth of it, times 1,005/5,000.
-    let thin = Snapshot { ask: Some(Level { px: px("99.5"), sz: sz("10.1") }), ..snapshot() };
+    let thin = Snapshot {
+        ask: Some(Level {
+            px: px("99.5"),
+            sz: sz("10.1"),
+        }),
+        ..snapshot()
+    };
     assert_eq!(check(&thin).unwrap().sz, sz("0.2"));
     // 597 dollars displayed leave 7.13 dollars: under the venue's minimum, and not raised to it.
-    let thinner = Snapshot { ask: Some(Level { px: px("99.5"), sz: sz("6") }), ..snapshot() };
+    let thinner = Snapshot {
+        ask: Some(Level {
+            px: px("99.5"),
+            sz: sz("6"),
+        }),
+        ..snapshot()
+    };
     assert_eq!(check(&thinner), Err(Refusal::BelowMinimum));
 }
 
@@ -229,11 +422,21 @@ fn a_market_rests_after_it_was_left() {
     let mut detector = detector();
     detector.note_exit(KEY, NOW);
     let later = NOW.plus_ms(5_000);
-    let fresh = Snapshot { book_recv: later, oracle_recv: later, ..snapshot() };
+    let fresh = Snapshot {
+        book_recv: later,
+        oracle_recv: later,
+        ..snapshot()
+    };
     let none = Exposure::default();
-    assert_eq!(detector.check_dislocations(&spec(), &snapshot(), &none, NOW), Err(Refusal::Cooldown));
+    assert_eq!(
+        detector.check_dislocations(&spec(), &snapshot(), &none, NOW),
+        Err(Refusal::Cooldown)
+    );
     let early = Ns(later.0 - 1);
-    assert_eq!(detector.check_dislocations(&spec(), &fresh, &none, early), Err(Refusal::Cooldown));
+    assert_eq!(
+        detector.check_dislocations(&spec(), &fresh, &none, early),
+        Err(Refusal::Cooldown)
+    );
     assert!(detector.check_dislocations(&spec(), &fresh, &none, later).is_ok());
 }
 
@@ -242,15 +445,34 @@ fn each_market_has_its_own_spread_average() {
     let mut detector = Detector::new(settings());
     let none = Exposure::default();
     // A market of which no touch was averaged is judged wide, never narrow.
-    assert_eq!(detector.check_dislocations(&spec(), &snapshot(), &none, NOW), Err(Refusal::WideSpread));
-    let other = Snapshot { key: MarketKey { dex: 1, asset: 1 }, bid: Some(Level { px: px("90"), sz: sz("1") }), ..snapshot() };
+    assert_eq!(
+        detector.check_dislocations(&spec(), &snapshot(), &none, NOW),
+        Err(Refusal::WideSpread)
+    );
+    let other = Snapshot {
+        key: MarketKey { dex: 1, asset: 1 },
+        bid: Some(Level {
+            px: px("90"),
+            sz: sz("1"),
+        }),
+        ..snapshot()
+    };
     detector.record_touch(&other);
     detector.record_touch(&snapshot());
     assert!(detector.check_dislocations(&spec(), &snapshot(), &none, NOW).is_ok());
     // One wide touch is measured against the average before it, not against itself.
-    let wide = Snapshot { bid: Some(Level { px: px("99.43"), sz: sz("1") }), ..snapshot() };
+    let wide = Snapshot {
+        bid: Some(Level {
+            px: px("99.43"),
+            sz: sz("1"),
+        }),
+        ..snapshot()
+    };
     detector.record_touch(&wide);
-    assert_eq!(detector.check_dislocations(&spec(), &wide, &none, NOW), Err(Refusal::WideSpread));
+    assert_eq!(
+        detector.check_dislocations(&spec(), &wide, &none, NOW),
+        Err(Refusal::WideSpread)
+    );
     for _ in 0..200 {
         detector.record_touch(&wide);
     }

@@ -46,7 +46,10 @@ impl Engine {
                 Err(error) => {
                     count(&self.counts.fills_unreadable);
                     if key.is_some() {
-                        events.push(Event::Malformed(format!("fill {} of {:?}: {error}", fill.tid, &*fill.coin)));
+                        events.push(Event::Malformed(format!(
+                            "fill {} of {:?}: {error}",
+                            fill.tid, &*fill.coin
+                        )));
                     }
                 }
             }
@@ -95,9 +98,19 @@ impl Engine {
         if status == FillStatus::TooOld {
             // Nobody can say whether this fill was counted: the size has to be read again.
             let coin = fill.coin.clone();
-            events.push(Event::Resync(Resync { key, coin, was: position, now: position }));
+            events.push(Event::Resync(Resync {
+                key,
+                coin,
+                was: position,
+                now: position,
+            }));
         }
-        events.push(Event::Fill(Fill { applied, known: status == FillStatus::Known, position, ..fill }));
+        events.push(Event::Fill(Fill {
+            applied,
+            known: status == FillStatus::Known,
+            position,
+            ..fill
+        }));
     }
 
     /// Takes the account state of one dex: what it releases, what it corrects, and its figures.
@@ -113,11 +126,18 @@ impl Engine {
         let (index, rows) = {
             let markets = self.markets.read();
             // A dex of which no market is tracked has no books here.
-            let Some(index) = markets.index_of_dex(dex) else { return events };
+            let Some(index) = markets.index_of_dex(dex) else {
+                return events;
+            };
             let positions = state.asset_positions.iter().map(|row| &row.position);
             let tracked = positions.filter_map(|row| Some((markets.key_of_coin(&row.coin)?, row)));
-            let rows: Vec<AccountRow> =
-                tracked.map(|(key, row)| AccountRow { key, szi: row.szi, entry_px: row.entry_px.0 }).collect();
+            let rows: Vec<AccountRow> = tracked
+                .map(|(key, row)| AccountRow {
+                    key,
+                    szi: row.szi,
+                    entry_px: row.entry_px.0,
+                })
+                .collect();
             (index, rows)
         };
         let outcome = self.positions.write().on_account_state(index, state.time, &rows, recv);
@@ -136,7 +156,12 @@ impl Engine {
         if now == Sz(0) {
             self.decisions.lock().detector.note_exit(key, recv);
         }
-        Event::Resync(Resync { key, coin: self.coin_of(key), was, now })
+        Event::Resync(Resync {
+            key,
+            coin: self.coin_of(key),
+            was,
+            now,
+        })
     }
 }
 

@@ -48,20 +48,34 @@ impl Engine {
             let positions = self.positions.read();
             for look in &looks {
                 count(&self.counts.updates);
-                self.watch(look, positions.get_position(look.snapshot.key).as_ref(), recv, ExitPath::Primary);
+                self.watch(
+                    look,
+                    positions.get_position(look.snapshot.key).as_ref(),
+                    recv,
+                    ExitPath::Primary,
+                );
             }
         }
-        looks.iter().filter_map(|look| self.consider_entry(look, seen, recv)).map(Event::Entry).collect()
+        looks
+            .iter()
+            .filter_map(|look| self.consider_entry(look, seen, recv))
+            .map(Event::Entry)
+            .collect()
     }
 
     fn look(&self, key: MarketKey) -> Option<Look> {
         let markets = self.markets.read();
-        Some(Look { spec: markets.get_spec(key)?, snapshot: markets.get_snapshot(key)? })
+        Some(Look {
+            spec: markets.get_spec(key)?,
+            snapshot: markets.get_snapshot(key)?,
+        })
     }
 
     /// Asks the watcher about one position; the caller holds the positions. True when it claimed.
     fn watch(&self, look: &Look, position: Option<&Position>, now: Ns, path: ExitPath) -> bool {
-        let outcome = self.watcher.on_market_update(&look.spec, &look.snapshot, position, now, path);
+        let outcome = self
+            .watcher
+            .on_market_update(&look.spec, &look.snapshot, position, now, path);
         self.note_outcome(&outcome)
     }
 
@@ -79,7 +93,9 @@ impl Engine {
         let Look { spec, snapshot } = look;
         {
             let mut decisions = self.decisions.lock();
-            decisions.edges.record_edge(snapshot.key, snapshot.buy_edge(), snapshot.sell_edge());
+            decisions
+                .edges
+                .record_edge(snapshot.key, snapshot.buy_edge(), snapshot.sell_edge());
             if seen == Seen::Touch {
                 decisions.detector.record_touch(snapshot);
             }
@@ -103,7 +119,10 @@ impl Engine {
     ) -> Option<Entry> {
         let key = snapshot.key;
         let exposure = positions.exposure(key);
-        let signal = decisions.detector.check_dislocations(spec, snapshot, &exposure, now).ok()?;
+        let signal = decisions
+            .detector
+            .check_dislocations(spec, snapshot, &exposure, now)
+            .ok()?;
         let refusal = if !positions.is_adopted(key.dex) {
             Some(Refusal::AccountUnknown)
         } else if self.watcher.set().is_flattening(key) {
@@ -171,14 +190,23 @@ impl Engine {
     pub fn on_deadline(&self, now: Ns) -> usize {
         self.settle_awaited(&mut self.positions.write(), now);
         let is_due = |position: &Position| self.watcher.deadline(position).is_some_and(|at| at <= now);
-        let due: Vec<MarketKey> =
-            self.positions.read().positions().filter(is_due).map(|position| position.key).collect();
+        let due: Vec<MarketKey> = self
+            .positions
+            .read()
+            .positions()
+            .filter(is_due)
+            .map(|position| position.key)
+            .collect();
         self.watch_all(&due, now, ExitPath::Primary)
     }
 
     /// When [`Self::on_deadline`] has to be called next.
     pub fn next_deadline(&self) -> Option<Ns> {
-        self.positions.read().positions().filter_map(|position| self.watcher.deadline(&position)).min()
+        self.positions
+            .read()
+            .positions()
+            .filter_map(|position| self.watcher.deadline(&position))
+            .min()
     }
 
     /// The backup path: looks at every position. Returns the claims made.
@@ -202,10 +230,14 @@ impl Engine {
     /// Where that is not possible at once, the request stands until the position is gone.
     pub fn request_exit(&self, asset: u32, reason: ExitReason, now: Ns) -> bool {
         let key = self.markets.read().key_of_asset(asset);
-        let Some(look) = key.and_then(|key| self.look(key)) else { return false };
+        let Some(look) = key.and_then(|key| self.look(key)) else {
+            return false;
+        };
         let positions = self.positions.read();
         let position = positions.get_position(look.snapshot.key);
-        let outcome = self.watcher.request(&look.spec, &look.snapshot, position.as_ref(), reason, now);
+        let outcome = self
+            .watcher
+            .request(&look.spec, &look.snapshot, position.as_ref(), reason, now);
         self.note_outcome(&outcome)
     }
 }

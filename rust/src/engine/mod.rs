@@ -123,13 +123,18 @@ impl Engine {
                 return Err(EngineError::Markets(fault));
             }
             if !assets.insert(spec.asset) || !coins.insert(&spec.coin) {
-                return Err(EngineError::Markets(format!("asset {} or coin {:?} given twice", spec.asset, spec.coin)));
+                return Err(EngineError::Markets(format!(
+                    "asset {} or coin {:?} given twice",
+                    spec.asset, spec.coin
+                )));
             }
         }
         let mut state = self.markets.write();
         let mut decisions = self.decisions.lock();
         for spec in specs {
-            decisions.edges.track_market(spec.key(), &spec.coin, spec.entry_threshold_bps);
+            decisions
+                .edges
+                .track_market(spec.key(), &spec.coin, spec.entry_threshold_bps);
             state.set_market(spec);
         }
         Ok(())
@@ -171,11 +176,18 @@ impl Engine {
             Body::UserFills(fills) => self.on_fills(&fills.fills, recv),
             Body::User(events) => self.on_fills(&events.fills, recv),
             Body::ClearinghouseState(state) => self.on_account_state(&state.dex, &state.state, recv),
-            Body::AllDexsClearinghouseState(all) => {
-                all.states.iter().flat_map(|(dex, state)| self.on_account_state(dex, state, recv)).collect()
-            }
-            Body::SubscriptionResponse(SubscriptionResponse { method, subscription, .. }) => {
-                vec![Event::Ack(Ack { method: method.to_string(), subscription: subscription.get().into() })]
+            Body::AllDexsClearinghouseState(all) => all
+                .states
+                .iter()
+                .flat_map(|(dex, state)| self.on_account_state(dex, state, recv))
+                .collect(),
+            Body::SubscriptionResponse(SubscriptionResponse {
+                method, subscription, ..
+            }) => {
+                vec![Event::Ack(Ack {
+                    method: method.to_string(),
+                    subscription: subscription.get().into(),
+                })]
             }
             Body::Post(post) => vec![Event::PostReply(PostReply {
                 id: post.id,
@@ -283,7 +295,10 @@ impl Engine {
     /// Every open position with its coin, in order of market.
     pub fn positions(&self) -> Vec<(Position, String)> {
         let positions: Vec<Position> = self.positions.read().positions().collect();
-        positions.into_iter().map(|position| (position, self.coin_of(position.key))).collect()
+        positions
+            .into_iter()
+            .map(|position| (position, self.coin_of(position.key)))
+            .collect()
     }
 
     /// Cash, fees and realized profit of every market that traded, as exact text, with its coin.
@@ -291,13 +306,21 @@ impl Engine {
         let rows = self.positions.read().cash();
         rows.into_iter()
             .map(|row| {
-                (self.coin_of(row.key), row.cash.to_string(), row.fees.to_string(), row.realized_pnl.to_string())
+                (
+                    self.coin_of(row.key),
+                    row.cash.to_string(),
+                    row.fees.to_string(),
+                    row.realized_pnl.to_string(),
+                )
             })
             .collect()
     }
 
     fn coin_of(&self, key: MarketKey) -> String {
-        self.markets.read().get_spec(key).map_or_else(|| key.to_string(), |spec| spec.coin.clone())
+        self.markets
+            .read()
+            .get_spec(key)
+            .map_or_else(|| key.to_string(), |spec| spec.coin.clone())
     }
 
     /// Edges of the period that ended, when one has; see [`EdgeTracker::maybe_log`].
@@ -328,7 +351,12 @@ impl Engine {
         {
             let decisions = self.decisions.lock();
             counters.extend(decisions.decided.counters());
-            counters.extend(decisions.detector.refused().map(|(code, value)| (format!("refused_{code}"), value)));
+            counters.extend(
+                decisions
+                    .detector
+                    .refused()
+                    .map(|(code, value)| (format!("refused_{code}"), value)),
+            );
         }
         counters.extend(self.watcher.set().counters());
         counters

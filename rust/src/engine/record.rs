@@ -90,15 +90,21 @@ impl Decided {
 
     /// The digest so far, in lower-case hex.
     pub fn digest(&self) -> String {
-        self.hash.clone().finalize().iter().fold(String::new(), |mut text, byte| {
-            let _ = write!(text, "{byte:02x}");
-            text
-        })
+        self.hash
+            .clone()
+            .finalize()
+            .iter()
+            .fold(String::new(), |mut text, byte| {
+                let _ = write!(text, "{byte:02x}");
+                text
+            })
     }
 
     /// `entries` and `exits_<reason>`.
     pub fn counters(&self) -> impl Iterator<Item = (String, u64)> {
-        let exits = ExitReason::ALL.iter().map(|reason| (format!("exits_{reason}"), self.exits[*reason as usize]));
+        let exits = ExitReason::ALL
+            .iter()
+            .map(|reason| (format!("exits_{reason}"), self.exits[*reason as usize]));
         std::iter::once(("entries".to_owned(), self.entries)).chain(exits)
     }
 }

@@ -82,7 +82,12 @@ fn feed(engine: &Engine, frame: &str, at_ms: u64) -> Vec<Event> {
 }
 
 fn counter(engine: &Engine, name: &str) -> u64 {
-    engine.counters().into_iter().find(|(known, _)| known == name).unwrap_or_else(|| panic!("no counter {name}")).1
+    engine
+        .counters()
+        .into_iter()
+        .find(|(known, _)| known == name)
+        .unwrap_or_else(|| panic!("no counter {name}"))
+        .1
 }
 
 /// Adopted flat at venue time 1,000, with a calm book; then the oracle moves away at 100 ms.
@@ -114,13 +119,29 @@ fn regressed(time: u64) -> String {
 fn an_oracle_move_away_from_the_book_is_an_entry() {
     let engine = engine();
     let entry = enter(&engine);
-    assert_eq!((entry.key, entry.coin.as_str(), entry.side), (KEY, "xyz:SILVER", Side::Buy));
+    assert_eq!(
+        (entry.key, entry.coin.as_str(), entry.side),
+        (KEY, "xyz:SILVER", Side::Buy)
+    );
     assert_eq!((entry.edge, entry.net_edge), (Bps(500_000), Bps(462_000)));
-    assert_eq!((entry.px, entry.sz, entry.oracle), (Px::parse("99.549").unwrap(), Sz::parse("6").unwrap(), Px::parse("100").unwrap()));
-    assert_eq!((entry.cloid, entry.decided, entry.book_age_ms), (Cloid::of(7, 1), ms(100), 100));
+    assert_eq!(
+        (entry.px, entry.sz, entry.oracle),
+        (
+            Px::parse("99.549").unwrap(),
+            Sz::parse("6").unwrap(),
+            Px::parse("100").unwrap()
+        )
+    );
+    assert_eq!(
+        (entry.cloid, entry.decided, entry.book_age_ms),
+        (Cloid::of(7, 1), ms(100), 100)
+    );
     // The reservation stands: the same offer is not taken twice.
     assert_eq!(feed(&engine, &ctx("100.01"), 120), []);
-    assert_eq!((counter(&engine, "refused_entry_pending"), counter(&engine, "entries")), (1, 1));
+    assert_eq!(
+        (counter(&engine, "refused_entry_pending"), counter(&engine, "entries")),
+        (1, 1)
+    );
     assert!(engine.settle_entry(entry.cloid, false, ms(130)));
     assert_eq!(feed(&engine, &ctx("100.02"), 140).len(), 1);
 }
@@ -149,7 +170,10 @@ fn an_answer_that_overtakes_its_fill_keeps_the_market_taken() {
     feed(&engine, &fill(1, 1_200, "B", "6", &entry.cloid.to_string()), 130);
     assert!(!engine.settle_entry(entry.cloid, true, ms(131)));
     let (position, coin) = engine.get_position(SILVER).unwrap();
-    assert_eq!((position.szi, position.entry_edge, coin.as_str()), (entry.sz, Some(entry.edge), "xyz:SILVER"));
+    assert_eq!(
+        (position.szi, position.entry_edge, coin.as_str()),
+        (entry.sz, Some(entry.edge), "xyz:SILVER")
+    );
     // A fill that never comes does not keep the market for ever.
     let other = super::tests::engine();
     let entry = enter(&other);
@@ -164,21 +188,34 @@ fn the_book_coming_back_is_an_exit_within_its_frame_and_once() {
     let entry = hold(&engine);
     feed(&engine, &regressed(2), 1_250);
     let order = engine.pop_flatten().unwrap();
-    assert_eq!((order.reason, order.path, order.side), (ExitReason::MarkRegression, ExitPath::Primary, Side::Sell));
+    assert_eq!(
+        (order.reason, order.path, order.side),
+        (ExitReason::MarkRegression, ExitPath::Primary, Side::Sell)
+    );
     assert_eq!((order.sz, order.decided, order.due), (entry.sz, ms(1_250), ms(1_250)));
     feed(&engine, &regressed(3), 1_260);
     assert_eq!((engine.sweep_exits(ms(1_270)), engine.flattens_waiting()), (0, 0));
     assert!(engine.is_flattening(SILVER) && engine.claims()[0].1.cloid == order.cloid);
     // The fill comes before the claim ends: flat, free, and at rest.
     let events = feed(&engine, &fill(2, 2_400, "A", "6", &order.cloid.to_string()), 1_300);
-    assert!(matches!(&events[..], [Event::Fill(Fill { applied: true, position: Sz(0), .. })]));
+    assert!(matches!(
+        &events[..],
+        [Event::Fill(Fill {
+            applied: true,
+            position: Sz(0),
+            ..
+        })]
+    ));
     assert!(engine.release_claim(SILVER, order.cloid, ReleaseReason::Filled, ms(1_301)));
     assert!(!engine.release_claim(SILVER, order.cloid, ReleaseReason::Filled, ms(1_302)));
     assert_eq!((engine.positions(), engine.is_flattening(SILVER)), (vec![], false));
     feed(&engine, &bbo(4, "99.48", "99.5"), 1_400);
     assert_eq!(feed(&engine, &ctx("100"), 1_500), []);
     assert_eq!(counter(&engine, "refused_cooldown"), 2);
-    assert_eq!(engine.cash(), [("xyz:SILVER".into(), "-0.02".into(), "0.02".into(), "0".into())]);
+    assert_eq!(
+        engine.cash(),
+        [("xyz:SILVER".into(), "-0.02".into(), "0.02".into(), "0".into())]
+    );
 }
 
 #[test]
@@ -187,11 +224,17 @@ fn a_condition_that_came_too_early_is_an_exit_at_its_deadline() {
     hold(&engine);
     assert_eq!(engine.next_deadline(), Some(ms(30_200)));
     feed(&engine, &regressed(2), 700);
-    assert_eq!((engine.flattens_waiting(), engine.next_deadline()), (0, Some(ms(1_200))));
+    assert_eq!(
+        (engine.flattens_waiting(), engine.next_deadline()),
+        (0, Some(ms(1_200)))
+    );
     assert_eq!(engine.on_deadline(ms(1_199)), 0);
     assert_eq!(engine.on_deadline(ms(1_200)), 1);
     let order = engine.pop_flatten().unwrap();
-    assert_eq!((order.due, order.path, engine.next_deadline()), (ms(1_200), ExitPath::Primary, None));
+    assert_eq!(
+        (order.due, order.path, engine.next_deadline()),
+        (ms(1_200), ExitPath::Primary, None)
+    );
 }
 
 #[test]
@@ -211,8 +254,17 @@ fn each_path_works_without_the_other() {
     assert_eq!((backup.flattens_waiting(), backup.next_deadline()), (0, None));
     assert_eq!(backup.sweep_exits(ms(1_330)), 1);
     let order = backup.pop_flatten().unwrap();
-    assert_eq!((order.path, order.due, order.decided), (ExitPath::Backup, ms(1_250), ms(1_330)));
-    assert_eq!((counter(&backup, "claims_made_backup"), counter(&backup, "claims_made_primary")), (1, 0));
+    assert_eq!(
+        (order.path, order.due, order.decided),
+        (ExitPath::Backup, ms(1_250), ms(1_330))
+    );
+    assert_eq!(
+        (
+            counter(&backup, "claims_made_backup"),
+            counter(&backup, "claims_made_primary")
+        ),
+        (1, 0)
+    );
 
     let primary = engine_with(&SETTINGS.replace(r#""backup":true"#, r#""backup":false"#));
     hold(&primary);
@@ -280,7 +332,14 @@ fn fills_wait_for_the_account_state_and_are_told_then() {
     assert!(matches!(&events[0], Event::AccountState(state) if state.account_value == "100.0"));
     assert_eq!(fills, [(1, false, true, "1".into()), (2, true, false, "3".into())]);
     let again = feed(&engine, &fill(2, 1_100, "B", "2", "0x"), 3);
-    assert!(matches!(&again[..], [Event::Fill(Fill { applied: false, known: true, .. })]));
+    assert!(matches!(
+        &again[..],
+        [Event::Fill(Fill {
+            applied: false,
+            known: true,
+            ..
+        })]
+    ));
 }
 
 #[test]
@@ -290,7 +349,12 @@ fn two_states_against_ours_are_a_resync() {
     assert_eq!(feed(&engine, &state(2_000, ""), 300).len(), 1);
     assert_eq!(engine.positions().len(), 1);
     let events = feed(&engine, &state(2_100, ""), 400);
-    let want = Resync { key: KEY, coin: "xyz:SILVER".into(), was: Sz::parse("6").unwrap(), now: Sz(0) };
+    let want = Resync {
+        key: KEY,
+        coin: "xyz:SILVER".into(),
+        was: Sz::parse("6").unwrap(),
+        now: Sz(0),
+    };
     assert_eq!(events[1], Event::Resync(want));
     assert_eq!((counter(&engine, "resyncs"), engine.latest_venue_ms()), (1, 2_100));
 }
@@ -298,16 +362,36 @@ fn two_states_against_ours_are_a_resync() {
 #[test]
 fn what_the_venue_says_beside_prices_reaches_the_shell() {
     let engine = engine();
-    let ack = feed(&engine, r#"{"channel":"subscriptionResponse","data":{"method":"subscribe","subscription":{"type":"bbo"}}}"#, 0);
+    let ack = feed(
+        &engine,
+        r#"{"channel":"subscriptionResponse","data":{"method":"subscribe","subscription":{"type":"bbo"}}}"#,
+        0,
+    );
     assert!(matches!(&ack[..], [Event::Ack(ack)] if ack.subscription == br#"{"type":"bbo"}"#));
-    let post = feed(&engine, r#"{"channel":"post","data":{"id":3,"response":{"type":"error","payload":"no"}}}"#, 0);
-    assert!(matches!(&post[..], [Event::PostReply(reply)] if reply.id == 3 && reply.kind == "error" && reply.payload == b"\"no\""));
-    assert_eq!(feed(&engine, r#"{"channel":"error","data":"bad"}"#, 0), [Event::VenueError("bad".into())]);
-    assert_eq!(feed(&engine, r#"{"channel":"new","data":1}"#, 0), [Event::UnknownFrame("new".into())]);
+    let post = feed(
+        &engine,
+        r#"{"channel":"post","data":{"id":3,"response":{"type":"error","payload":"no"}}}"#,
+        0,
+    );
+    assert!(
+        matches!(&post[..], [Event::PostReply(reply)] if reply.id == 3 && reply.kind == "error" && reply.payload == b"\"no\"")
+    );
+    assert_eq!(
+        feed(&engine, r#"{"channel":"error","data":"bad"}"#, 0),
+        [Event::VenueError("bad".into())]
+    );
+    assert_eq!(
+        feed(&engine, r#"{"channel":"new","data":1}"#, 0),
+        [Event::UnknownFrame("new".into())]
+    );
     assert!(matches!(&feed(&engine, "{", 0)[..], [Event::Malformed(_)]));
     let update = r#"{"channel":"orderUpdates","data":[{"order":{"coin":"xyz:SILVER","side":"B","limitPx":"1","sz":"0.0","oid":5,"timestamp":1,"origSz":"2"},"status":"parked","statusTimestamp":9}]}"#;
     assert!(matches!(&feed(&engine, update, 0)[..], [Event::OrderUpdate(update)] if update.status == "parked"));
-    for quiet in [r#"{"channel":"pong"}"#, "Websocket connection established.", r#"{"channel":"hip3","data":{}}"#] {
+    for quiet in [
+        r#"{"channel":"pong"}"#,
+        "Websocket connection established.",
+        r#"{"channel":"hip3","data":{}}"#,
+    ] {
         assert_eq!(feed(&engine, quiet, 0), []);
     }
     let counts = ["frames", "frames_malformed", "frames_unknown"].map(|name| counter(&engine, name));
@@ -321,7 +405,14 @@ fn an_unreadable_fill_of_a_tracked_market_is_told() {
     let events = feed(&engine, &fill(1, 1_100, "B", "1e3", "0x"), 1);
     assert!(matches!(&events[..], [Event::Malformed(text)] if text.contains("xyz:SILVER")));
     let other = fill(1, 1_100, "B", "1", "0x").replace("xyz:SILVER", "@142");
-    assert!(matches!(&feed(&engine, &other, 2)[..], [Event::Fill(Fill { asset: None, applied: false, .. })]));
+    assert!(matches!(
+        &feed(&engine, &other, 2)[..],
+        [Event::Fill(Fill {
+            asset: None,
+            applied: false,
+            ..
+        })]
+    ));
 }
 
 #[test]
@@ -330,11 +421,18 @@ fn contexts_of_all_dexs_decide_as_single_ones_do() {
     feed(&engine, &state(1_000, ""), 0);
     feed(&engine, &bbo(1, "99.48", "99.5"), 0);
     let quiet = r#"{"oraclePx":"1","markPx":"1"}"#;
-    let rows = [vec![quiet; 26].join(","), r#"{"oraclePx":"100","markPx":"99.6","openInterest":"100000.0"}"#.into()].join(",");
+    let rows = [
+        vec![quiet; 26].join(","),
+        r#"{"oraclePx":"100","markPx":"99.6","openInterest":"100000.0"}"#.into(),
+    ]
+    .join(",");
     let all = format!(r#"{{"channel":"allDexsAssetCtxs","data":{{"ctxs":[["",[{quiet}]],["xyz",[{rows}]]]}}}}"#);
     assert!(matches!(&feed(&engine, &all, 1)[..], [Event::Entry(_)]));
     // SILVER and GOLD are tracked; the touch was an update as well.
-    assert_eq!((counter(&engine, "updates"), counter(&engine, "frames_untracked")), (3, 0));
+    assert_eq!(
+        (counter(&engine, "updates"), counter(&engine, "frames_untracked")),
+        (3, 0)
+    );
 }
 
 #[test]
@@ -347,7 +445,10 @@ fn edges_are_recorded_with_each_update_and_logged_each_period() {
     assert!((period.global_max_edge_bps - 50.0).abs() < 1e-9);
     assert_eq!(engine.edge_summary()[0].market, "dex_1:110026 (SILVER)");
     let (snapshot, coin) = engine.get_snapshot(SILVER).unwrap();
-    assert_eq!((snapshot.oracle, coin.as_str()), (Some(Px::parse("100").unwrap()), "xyz:SILVER"));
+    assert_eq!(
+        (snapshot.oracle, coin.as_str()),
+        (Some(Px::parse("100").unwrap()), "xyz:SILVER")
+    );
 }
 
 #[test]
@@ -374,9 +475,15 @@ fn unusable_settings_and_markets_are_named() {
     assert!(refuse(&SETTINGS.replace(r#""time_stop_ms":30000"#, r#""time_stop_ms":3"#)).contains("time_stop_ms"));
     assert!(refuse(&SETTINGS.replace("60000", "0")).contains("period_ms"));
     let engine = engine();
-    let twice = engine.set_markets(specs().replace("110003", "110026").as_bytes()).unwrap_err();
+    let twice = engine
+        .set_markets(specs().replace("110003", "110026").as_bytes())
+        .unwrap_err();
     assert!(twice.to_string().contains("given twice"));
-    assert!(engine.set_markets(specs().replace(r#""sz_decimals":2"#, r#""sz_decimals":7"#).as_bytes()).is_err());
+    assert!(
+        engine
+            .set_markets(specs().replace(r#""sz_decimals":2"#, r#""sz_decimals":7"#).as_bytes())
+            .is_err()
+    );
     assert!(engine.set_markets(b"{}").is_err());
     assert_eq!(engine.set_markets(specs().as_bytes()), Ok(()));
 }
@@ -394,7 +501,10 @@ fn captured_frames_pass_through() {
     }
     let all = std::fs::read(dir.join("ws_all_dexs_asset_ctxs.json")).unwrap();
     engine.on_frame(&all, ms(2));
-    assert_eq!((counter(&engine, "frames_malformed"), counter(&engine, "frames_unknown")), (0, 0));
+    assert_eq!(
+        (counter(&engine, "frames_malformed"), counter(&engine, "frames_unknown")),
+        (0, 0)
+    );
     assert!(engine.get_snapshot(SILVER).unwrap().0.oracle.is_some());
 }
 
@@ -435,7 +545,11 @@ fn play(inputs: &[(u64, Input)]) -> String {
             Input::Frame(frame) => drop(feed(&engine, frame, now)),
             Input::Fill(tid, is_buy, amount) => {
                 let side = if *is_buy { "B" } else { "A" };
-                feed(&engine, &fill(*tid, 1_000 + tid * 100, side, &amount.to_string(), "0x"), now);
+                feed(
+                    &engine,
+                    &fill(*tid, 1_000 + tid * 100, side, &amount.to_string(), "0x"),
+                    now,
+                );
             }
             Input::State(time, 0) => drop(feed(&engine, &state(*time, ""), now)),
             Input::State(time, size) => drop(feed(&engine, &state(*time, &size.to_string()), now)),

@@ -49,11 +49,7 @@ impl FlatteningSet {
     /// Ends the claim of `key` if `cloid` holds it; true once.
     pub fn release(&self, key: MarketKey, cloid: Cloid, reason: ReleaseReason) -> bool {
         let mut state = self.0.lock();
-        if state
-            .claims
-            .get(&key)
-            .is_none_or(|claim| claim.cloid != cloid)
-        {
+        if state.claims.get(&key).is_none_or(|claim| claim.cloid != cloid) {
             state.mismatched += 1;
             return false;
         }
@@ -95,12 +91,9 @@ impl FlatteningSet {
         let made = ExitPath::ALL
             .iter()
             .map(|path| (format!("claims_made_{path}"), state.made[*path as usize]));
-        let released = ReleaseReason::ALL.iter().map(|reason| {
-            (
-                format!("claims_released_{reason}"),
-                state.released[*reason as usize],
-            )
-        });
+        let released = ReleaseReason::ALL
+            .iter()
+            .map(|reason| (format!("claims_released_{reason}"), state.released[*reason as usize]));
         let mut counters: Vec<_> = made.chain(released).collect();
         counters.push(("claims_mismatched".to_owned(), state.mismatched));
         counters
@@ -112,10 +105,7 @@ mod tests {
     use super::*;
     use std::sync::Barrier;
 
-    const KEY: MarketKey = MarketKey {
-        dex: 1,
-        asset: 110_026,
-    };
+    const KEY: MarketKey = MarketKey { dex: 1, asset: 110_026 };
 
     fn claim(cloid: u128, path: ExitPath) -> Claim {
         let (claimed, lease_until) = (Ns(1), Ns(10));
@@ -157,19 +147,10 @@ mod tests {
                     })
                 })
                 .collect();
-            threads
-                .into_iter()
-                .map(|thread| thread.join().unwrap())
-                .sum()
+            threads.into_iter().map(|thread| thread.join().unwrap()).sum()
         });
         assert_eq!(u128::from(winners), ROUNDS);
-        let count = |name: &str| {
-            set.counters()
-                .into_iter()
-                .find(|(known, _)| known == name)
-                .unwrap()
-                .1
-        };
+        let count = |name: &str| set.counters().into_iter().find(|(known, _)| known == name).unwrap().1;
         assert_eq!(
             u128::from(count("claims_made_primary") + count("claims_made_backup")),
             ROUNDS
@@ -185,10 +166,7 @@ mod tests {
         assert!(!set.release(KEY, Cloid(6), ReleaseReason::Filled));
         assert!(set.release(KEY, Cloid(5), ReleaseReason::Canceled));
         assert!(!set.release(KEY, Cloid(5), ReleaseReason::Canceled));
-        assert!(
-            set.counters()
-                .contains(&("claims_mismatched".to_owned(), 2))
-        );
+        assert!(set.counters().contains(&("claims_mismatched".to_owned(), 2)));
     }
 
     #[test]

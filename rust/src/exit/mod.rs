@@ -10,9 +10,7 @@ mod watcher;
 
 pub use claims::{Claim, FlatteningSet};
 pub use reason::{ExitPath, ExitReason, ReleaseReason};
-pub use rule::{
-    EdgeEvaporated, ExitSettings, OracleReversal, QuickProfit, Share, exit_rule, market_condition,
-};
+pub use rule::{EdgeEvaporated, ExitSettings, OracleReversal, QuickProfit, Share, exit_rule, market_condition};
 pub use watcher::{ExitWatcher, FlattenOrder, Outcome};
 
 #[cfg(test)]

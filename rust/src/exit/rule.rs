@@ -18,8 +18,7 @@ pub struct Share(pub i64);
 impl<'de> Deserialize<'de> for Share {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
-        let units = parse_fixed(&text, 8, false)
-            .map_err(|e| serde::de::Error::custom(format!("{e}: {text:?}")))?;
+        let units = parse_fixed(&text, 8, false).map_err(|e| serde::de::Error::custom(format!("{e}: {text:?}")))?;
         Ok(Self(units))
     }
 }
@@ -97,16 +96,11 @@ impl ExitSettings {
             Some("exit_threshold_bps must be within 10000")
         } else if self.time_stop_ms < self.min_holding_ms {
             Some("time_stop_ms is below min_holding_ms")
-        } else if !(0..SCALE).contains(&self.flatten_slippage_bps.0)
-            || self.flatten_slippage_max_bps.0 >= SCALE
-        {
+        } else if !(0..SCALE).contains(&self.flatten_slippage_bps.0) || self.flatten_slippage_max_bps.0 >= SCALE {
             Some("flatten slippage must be from 0 to below 10000 bps")
         } else if self.flatten_slippage_max_bps < self.flatten_slippage_bps {
             Some("flatten_slippage_max_bps is below flatten_slippage_bps")
-        } else if self.flatten_queue_max == 0
-            || self.flatten_retry_ms == 0
-            || self.claim_lease_ms == 0
-        {
+        } else if self.flatten_queue_max == 0 || self.flatten_retry_ms == 0 || self.claim_lease_ms == 0 {
             Some("flatten_queue_max, flatten_retry_ms and claim_lease_ms must be above 0")
         } else if !(0..SCALE).contains(&self.quick_profit.profit_bps.0) {
             Some("quick_profit.profit_bps must be from 0 to below 10000")
@@ -121,12 +115,7 @@ impl ExitSettings {
 }
 
 /// Why to leave `position` now, in order of precedence; `None` to stay.
-pub fn exit_rule(
-    position: &Position,
-    market: &Snapshot,
-    settings: &ExitSettings,
-    now: Ns,
-) -> Option<ExitReason> {
+pub fn exit_rule(position: &Position, market: &Snapshot, settings: &ExitSettings, now: Ns) -> Option<ExitReason> {
     if now >= position.entry.plus_ms(settings.min_holding_ms) {
         if let Some(reason) = market_condition(position, market, settings, now) {
             return Some(reason);
@@ -156,22 +145,16 @@ pub fn market_condition(
     if gap.at_most(i128::from(settings.exit_threshold_bps.0), i128::from(SCALE)) {
         return Some(ExitReason::MarkRegression);
     }
-    if settings.quick_profit.enabled
-        && profit_reached(position, touch, settings.quick_profit.profit_bps)
-    {
+    if settings.quick_profit.enabled && profit_reached(position, touch, settings.quick_profit.profit_bps) {
         return Some(ExitReason::QuickProfit);
     }
-    if let Some(edge) = position
-        .entry_edge
-        .filter(|_| settings.edge_evaporated.enabled)
-    {
+    if let Some(edge) = position.entry_edge.filter(|_| settings.edge_evaporated.enabled) {
         let left = i128::from(edge.0) * i128::from(settings.edge_evaporated.fraction.0);
         if gap.at_most(left, i128::from(SCALE) * i128::from(SCALE)) {
             return Some(ExitReason::EdgeEvaporated);
         }
     }
-    let reversed =
-        settings.oracle_reversal.enabled && oracle_turned(position, market, oracle, settings);
+    let reversed = settings.oracle_reversal.enabled && oracle_turned(position, market, oracle, settings);
     reversed.then_some(ExitReason::OracleReversal)
 }
 
@@ -217,12 +200,7 @@ fn profit_reached(position: &Position, touch: Px, profit: Bps) -> bool {
     }
 }
 
-fn oracle_turned(
-    position: &Position,
-    market: &Snapshot,
-    oracle: Px,
-    settings: &ExitSettings,
-) -> bool {
+fn oracle_turned(position: &Position, market: &Snapshot, oracle: Px, settings: &ExitSettings) -> bool {
     let moves = i32::from(settings.oracle_reversal.moves);
     let (in_a_row, worse) = match position.closing_side() {
         Side::Sell => (

@@ -181,11 +181,7 @@ impl ExitWatcher {
         if let Some(position) = position {
             let mut tracks = self.tracks.lock();
             let track = fresh_track(&mut tracks, position);
-            track.requested = Some(
-                track
-                    .requested
-                    .map_or(reason, |standing| standing.min(reason)),
-            );
+            track.requested = Some(track.requested.map_or(reason, |standing| standing.min(reason)));
         }
         self.on_market_update(spec, market, position, now, ExitPath::Operator)
     }
@@ -217,10 +213,7 @@ impl ExitWatcher {
         let time_stop = position.entry.plus_ms(self.settings.time_stop_ms);
         let due = match (track.requested, track.held_since) {
             (Some(_), _) => Ns(0),
-            (None, Some(_)) => position
-                .entry
-                .plus_ms(self.settings.min_holding_ms)
-                .min(time_stop),
+            (None, Some(_)) => position.entry.plus_ms(self.settings.min_holding_ms).min(time_stop),
             (None, None) => time_stop,
         };
         Some(due.max(track.not_before))
@@ -232,20 +225,12 @@ impl ExitWatcher {
     }
 
     /// The reason to leave, and the bookkeeping of since when a market condition has held.
-    fn decide(
-        &self,
-        track: &mut Track,
-        position: &Position,
-        market: &Snapshot,
-        now: Ns,
-    ) -> Option<Due> {
+    fn decide(&self, track: &mut Track, position: &Position, market: &Snapshot, now: Ns) -> Option<Due> {
         let holds = market_condition(position, market, &self.settings, now).is_some();
         // A condition first seen by a timer was brought by the newer of the two frames.
         let brought = market.book_recv.max(market.oracle_recv).min(now);
         track.held_since = holds.then(|| track.held_since.unwrap_or(brought));
-        let urgent = track
-            .requested
-            .filter(|reason| *reason < ExitReason::MarkRegression);
+        let urgent = track.requested.filter(|reason| *reason < ExitReason::MarkRegression);
         let reason = urgent
             .or_else(|| exit_rule(position, market, &self.settings, now))
             .or(track.requested)?;
@@ -264,10 +249,7 @@ impl ExitWatcher {
         })
     }
 
-    #[expect(
-        clippy::too_many_arguments,
-        reason = "one decision, already taken apart"
-    )]
+    #[expect(clippy::too_many_arguments, reason = "one decision, already taken apart")]
     fn flatten(
         &self,
         spec: &MarketSpec,
@@ -353,12 +335,8 @@ impl ExitWatcher {
             .saturating_mul(1 << attempts.min(16))
             .min(self.settings.flatten_slippage_max_bps.0);
         let px = match position.closing_side() {
-            Side::Buy => base
-                .moved_by(Bps(slippage))
-                .on_tick(sz_decimals, Rounding::Up),
-            Side::Sell => base
-                .moved_by(Bps(-slippage))
-                .on_tick(sz_decimals, Rounding::Down),
+            Side::Buy => base.moved_by(Bps(slippage)).on_tick(sz_decimals, Rounding::Up),
+            Side::Sell => base.moved_by(Bps(-slippage)).on_tick(sz_decimals, Rounding::Down),
         };
         (px.0 > 0).then_some(px)
     }
@@ -386,13 +364,8 @@ impl ExitWatcher {
 }
 
 /// The track of `position`; one of an earlier position in the market is begun afresh.
-fn fresh_track<'a>(
-    tracks: &'a mut FxHashMap<MarketKey, Track>,
-    position: &Position,
-) -> &'a mut Track {
-    let track = tracks
-        .entry(position.key)
-        .or_insert_with(|| Track::of(position));
+fn fresh_track<'a>(tracks: &'a mut FxHashMap<MarketKey, Track>, position: &Position) -> &'a mut Track {
+    let track = tracks.entry(position.key).or_insert_with(|| Track::of(position));
     if track.entry != position.entry {
         *track = Track::of(position);
     }

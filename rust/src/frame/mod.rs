@@ -69,7 +69,11 @@ impl std::error::Error for FrameError {}
 
 /// The start of a text, at most [`ERROR_TEXT_MAX`] bytes and whole characters.
 fn cut(text: &str) -> &str {
-    let end = text.char_indices().map(|(at, c)| at + c.len_utf8()).take_while(|&end| end <= ERROR_TEXT_MAX).last();
+    let end = text
+        .char_indices()
+        .map(|(at, c)| at + c.len_utf8())
+        .take_while(|&end| end <= ERROR_TEXT_MAX)
+        .last();
     &text[..end.unwrap_or(0)]
 }
 
@@ -160,7 +164,10 @@ pub fn parse(bytes: &[u8]) -> Result<Frame<'_>, FrameError> {
         return Err(FrameError::TooLarge(bytes.len()));
     }
     if bytes == ESTABLISHED {
-        return Ok(Frame { body: Body::Established, other: Vec::new() });
+        return Ok(Frame {
+            body: Body::Established,
+            other: Vec::new(),
+        });
     }
     let Envelope { channel, data, other } = serde_json::from_slice(bytes).map_err(FrameError::Envelope)?;
     let body = parse_body(channel, data)?;
@@ -203,5 +210,8 @@ fn parse_body<'a>(channel: Text<'a>, data: Option<&'a RawValue>) -> Result<Body<
 
 fn typed<'a, T: Deserialize<'a>>(channel: &str, data: Option<&'a RawValue>) -> Result<T, FrameError> {
     let data = data.ok_or_else(|| FrameError::NoData(channel.to_owned()))?;
-    serde_json::from_str(data.get()).map_err(|error| FrameError::Data { channel: channel.to_owned(), error })
+    serde_json::from_str(data.get()).map_err(|error| FrameError::Data {
+        channel: channel.to_owned(),
+        error,
+    })
 }

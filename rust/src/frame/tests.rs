@@ -25,7 +25,10 @@ fn a_touch_is_read_exactly_and_an_empty_side_is_absent() {
     let Body::Bbo(bbo) = body(&text) else { panic!("no bbo") };
     assert_eq!((&*bbo.coin, bbo.time), ("BTC", VenueMs(1)));
     let bid = bbo.bbo[0].as_ref().unwrap();
-    assert_eq!((bid.px.0, bid.sz.0), (Px::parse("80639").unwrap(), Sz::parse("0.00186").unwrap()));
+    assert_eq!(
+        (bid.px.0, bid.sz.0),
+        (Px::parse("80639").unwrap(), Sz::parse("0.00186").unwrap())
+    );
     assert!(bbo.bbo[1].is_none());
 }
 
@@ -46,7 +49,9 @@ fn a_level_that_is_no_price_costs_the_frame() {
 fn a_context_without_a_usable_oracle_has_none() {
     for (oracle, want) in [(r#""0.0""#, None), ("null", None), (r#""0.3754""#, Some("0.3754"))] {
         let text = format!(r#"{{"channel":"activeAssetCtx","data":{{"coin":"X","ctx":{{"oraclePx":{oracle}}}}}}}"#);
-        let Body::ActiveAssetCtx(ctx) = body(&text) else { panic!("no ctx") };
+        let Body::ActiveAssetCtx(ctx) = body(&text) else {
+            panic!("no ctx")
+        };
         assert_eq!(ctx.ctx.oracle_px.0, want.map(|px| Px::parse(px).unwrap()));
     }
     assert!(parse(br#"{"channel":"activeAssetCtx","data":{"coin":"X","ctx":{"oraclePx":"NaN"}}}"#).is_err());
@@ -57,7 +62,9 @@ fn a_context_without_a_usable_oracle_has_none() {
 fn open_interest_is_truncated_and_saturates() {
     for (text, want) in [("1200496.1199999999", 120_049_611_999_999), ("999999999999", i64::MAX)] {
         let text = format!(r#"{{"channel":"activeAssetCtx","data":{{"coin":"X","ctx":{{"openInterest":"{text}"}}}}}}"#);
-        let Body::ActiveAssetCtx(ctx) = body(&text) else { panic!("no ctx") };
+        let Body::ActiveAssetCtx(ctx) = body(&text) else {
+            panic!("no ctx")
+        };
         assert_eq!(ctx.ctx.open_interest.0, Some(Sz(want)));
     }
 }
@@ -68,43 +75,75 @@ fn what_is_unknown_survives() {
     let frame = parse(text.as_bytes()).unwrap();
     assert_eq!((&*frame.other[0].0, frame.other[0].1.get()), ("seq", "7"));
     let Body::Bbo(bbo) = frame.body else { panic!("no bbo") };
-    assert_eq!((&*bbo.coin, &*bbo.other[0].0, bbo.other[0].1.get()), ("BTC", "fast", "[1,{}]"));
+    assert_eq!(
+        (&*bbo.coin, &*bbo.other[0].0, bbo.other[0].1.get()),
+        ("BTC", "fast", "[1,{}]")
+    );
 
-    let Body::Unknown { channel, data } = body(r#"{"channel":"outcomes","data":[1]}"#) else { panic!("known") };
+    let Body::Unknown { channel, data } = body(r#"{"channel":"outcomes","data":[1]}"#) else {
+        panic!("known")
+    };
     assert_eq!((&*channel, data.unwrap().get()), ("outcomes", "[1]"));
 }
 
 #[test]
 fn order_updates_are_read_as_array_and_as_object() {
     let row = r#"{"order":{"coin":"BTC","side":"B","limitPx":"1","sz":"0.0","oid":5,"timestamp":1,"origSz":"2"},"status":"STATUS","statusTimestamp":9}"#;
-    for (word, dead) in [("iocCancelRejected", false), ("newKindCanceled", true), ("scheduledCancel", true)] {
+    for (word, dead) in [
+        ("iocCancelRejected", false),
+        ("newKindCanceled", true),
+        ("scheduledCancel", true),
+    ] {
         let row = row.replace("STATUS", word);
-        for text in [format!(r#"{{"channel":"orderUpdates","data":[{row}]}}"#), format!(r#"{{"data":{row},"channel":"orderUpdates"}}"#)] {
-            let Body::OrderUpdates(updates) = body(&text) else { panic!("no updates") };
-            assert_eq!((updates.len(), updates[0].order.side, updates[0].status.word()), (1, Side::Buy, word));
+        for text in [
+            format!(r#"{{"channel":"orderUpdates","data":[{row}]}}"#),
+            format!(r#"{{"data":{row},"channel":"orderUpdates"}}"#),
+        ] {
+            let Body::OrderUpdates(updates) = body(&text) else {
+                panic!("no updates")
+            };
+            assert_eq!(
+                (updates.len(), updates[0].order.side, updates[0].status.word()),
+                (1, Side::Buy, word)
+            );
             assert_eq!(matches!(updates[0].status, OrderStatus::Canceled(_)), dead);
         }
     }
-    let text = format!(r#"{{"channel":"orderUpdates","data":[{}]}}"#, row.replace("STATUS", "parked"));
-    let Body::OrderUpdates(updates) = body(&text) else { panic!("no updates") };
+    let text = format!(
+        r#"{{"channel":"orderUpdates","data":[{}]}}"#,
+        row.replace("STATUS", "parked")
+    );
+    let Body::OrderUpdates(updates) = body(&text) else {
+        panic!("no updates")
+    };
     assert_eq!(updates[0].status, OrderStatus::Unknown(Text("parked".into())));
 }
 
 #[test]
 fn an_odd_amount_costs_its_fill_and_not_the_frame() {
     let fill = |sz: &str, dir: &str| {
-        format!(r#"{{"coin":"X","px":"1.23456789012","sz":"{sz}","side":"A","time":1,"dir":"{dir}","oid":2,"tid":3,"fee":"-0.002994","closedPnl":"1.5"}}"#)
+        format!(
+            r#"{{"coin":"X","px":"1.23456789012","sz":"{sz}","side":"A","time":1,"dir":"{dir}","oid":2,"tid":3,"fee":"-0.002994","closedPnl":"1.5"}}"#
+        )
     };
     let text = format!(
         r#"{{"channel":"userFills","data":{{"user":"0x1","fills":[{},{}]}}}}"#,
         fill("2.5", "Close Long"),
         fill("1e9", "Spot Dust Conversion")
     );
-    let Body::UserFills(fills) = body(&text) else { panic!("no fills") };
+    let Body::UserFills(fills) = body(&text) else {
+        panic!("no fills")
+    };
     assert!(!fills.is_snapshot);
     let amounts = fills.fills[0].amounts().unwrap();
-    assert_eq!((amounts.px.to_string(), amounts.sz.to_string()), ("1.23456789".into(), "2.5".into()));
-    assert_eq!((amounts.fee.to_string(), amounts.closed_pnl.to_string()), ("-0.002994".into(), "1.5".into()));
+    assert_eq!(
+        (amounts.px.to_string(), amounts.sz.to_string()),
+        ("1.23456789".into(), "2.5".into())
+    );
+    assert_eq!(
+        (amounts.fee.to_string(), amounts.closed_pnl.to_string()),
+        ("-0.002994".into(), "1.5".into())
+    );
     assert_eq!(fills.fills[0].dir, Dir::CloseLong);
     assert!(fills.fills[1].amounts().is_err());
     assert_eq!(fills.fills[1].dir.word(), "Spot Dust Conversion");
@@ -113,11 +152,18 @@ fn an_odd_amount_costs_its_fill_and_not_the_frame() {
 #[test]
 fn replies_keep_their_payload() {
     let text = r#"{"channel":"post","data":{"id":12,"response":{"type":"info","payload":{"type":"meta","data":{}}}}}"#;
-    let Body::Post(post) = body(text) else { panic!("no post") };
-    assert_eq!((post.id, post.response.kind, post.response.payload.get()), (12, PostKind::Info, r#"{"type":"meta","data":{}}"#));
+    let Body::Post(post) = body(text) else {
+        panic!("no post")
+    };
+    assert_eq!(
+        (post.id, post.response.kind, post.response.payload.get()),
+        (12, PostKind::Info, r#"{"type":"meta","data":{}}"#)
+    );
     assert!(matches!(body(r#"{"channel":"pong"}"#), Body::Pong));
     assert!(matches!(body("Websocket connection established."), Body::Established));
-    let Body::Control(data) = body(r#"{"channel":"hip3","data":{"kind":"timer"}}"#) else { panic!("no control") };
+    let Body::Control(data) = body(r#"{"channel":"hip3","data":{"kind":"timer"}}"#) else {
+        panic!("no control")
+    };
     assert_eq!(data.get(), r#"{"kind":"timer"}"#);
 }
 
@@ -126,10 +172,18 @@ fn an_account_state_is_read_and_an_empty_one_refused() {
     let text = r#"{"channel":"clearinghouseState","data":{"dex":"xyz","user":"0x1","clearinghouseState":{
         "marginSummary":{"accountValue":"100.5","totalNtlPos":"0.0","totalRawUsd":"90.0","totalMarginUsed":"0.0"},
         "withdrawable":"1.0","assetPositions":[{"type":"oneWay","position":{"coin":"xyz:SILVER","szi":"-1.25","entryPx":null}}],"time":5}}}"#;
-    let Body::ClearinghouseState(state) = body(text) else { panic!("no state") };
+    let Body::ClearinghouseState(state) = body(text) else {
+        panic!("no state")
+    };
     let row = &state.state.asset_positions[0].position;
-    assert_eq!((&*state.dex, row.szi, row.entry_px.0), ("xyz", Sz::parse("-1.25").unwrap(), None));
-    assert!(parse(br#"{"channel":"clearinghouseState","data":{"dex":"xyz","user":"0x1","clearinghouseState":{}}}"#).is_err());
+    assert_eq!(
+        (&*state.dex, row.szi, row.entry_px.0),
+        ("xyz", Sz::parse("-1.25").unwrap(), None)
+    );
+    assert!(
+        parse(br#"{"channel":"clearinghouseState","data":{"dex":"xyz","user":"0x1","clearinghouseState":{}}}"#)
+            .is_err()
+    );
 }
 
 #[test]
@@ -137,7 +191,11 @@ fn size_depth_and_doubled_keys_are_bounded() {
     let large = vec![b' '; FRAME_BYTES_MAX + 1];
     assert!(matches!(parse(&large), Err(FrameError::TooLarge(_))));
     for depth in [1_000, 1_000_000] {
-        let deep = format!(r#"{{"channel":"bbo","data":{}{}}}"#, "[".repeat(depth), "]".repeat(depth));
+        let deep = format!(
+            r#"{{"channel":"bbo","data":{}{}}}"#,
+            "[".repeat(depth),
+            "]".repeat(depth)
+        );
         assert!(parse(deep.as_bytes()).is_err());
         let unknown = deep.replace("bbo", "new");
         assert!(parse(unknown.as_bytes()).is_ok());
@@ -165,11 +223,26 @@ fn captured_frames_are_all_known() {
         assert!(frame.other.is_empty(), "{line}");
     }
     let text = fs::read_to_string(dir.join("ws_all_dexs_asset_ctxs.json")).unwrap();
-    let Body::AllDexsAssetCtxs(all) = body(&text) else { panic!("no contexts") };
-    assert_eq!((all.ctxs.len(), all.ctxs.iter().map(|(_, ctxs)| ctxs.len()).sum::<usize>()), (9, 412));
-    assert!(all.ctxs.iter().flat_map(|(_, ctxs)| ctxs).all(|ctx| ctx.other.is_empty()));
+    let Body::AllDexsAssetCtxs(all) = body(&text) else {
+        panic!("no contexts")
+    };
+    assert_eq!(
+        (
+            all.ctxs.len(),
+            all.ctxs.iter().map(|(_, ctxs)| ctxs.len()).sum::<usize>()
+        ),
+        (9, 412)
+    );
+    assert!(
+        all.ctxs
+            .iter()
+            .flat_map(|(_, ctxs)| ctxs)
+            .all(|ctx| ctx.other.is_empty())
+    );
     let text = fs::read_to_string(dir.join("ws_allmids.json")).unwrap();
-    let Body::AllMids(mids) = body(&text) else { panic!("no mids") };
+    let Body::AllMids(mids) = body(&text) else {
+        panic!("no mids")
+    };
     assert_eq!(mids.mids.0.len(), 5);
 }
 
@@ -181,19 +254,36 @@ fn captured_answers_are_read_in_the_frames_the_shell_makes_of_them() {
         let pair: serde_json::Value = serde_json::from_str(&read(name)).unwrap();
         pair["response"].to_string()
     };
-    let fills = |rows: &str| format!(r#"{{"channel":"userFills","data":{{"isSnapshot":true,"user":"0x1","fills":{rows}}}}}"#);
+    let fills =
+        |rows: &str| format!(r#"{{"channel":"userFills","data":{{"isSnapshot":true,"user":"0x1","fills":{rows}}}}}"#);
     let text = fills(&read("http_user_fills_dust_conversion.json"));
-    let Body::UserFills(rows) = body(&text) else { panic!("no fills") };
+    let Body::UserFills(rows) = body(&text) else {
+        panic!("no fills")
+    };
     // Dust of spot has ten decimals, which no perpetual has: it alone is refused.
-    let refused: Vec<_> = rows.fills.iter().filter(|fill| fill.amounts().is_err()).map(|fill| fill.dir.word()).collect();
+    let refused: Vec<_> = rows
+        .fills
+        .iter()
+        .filter(|fill| fill.amounts().is_err())
+        .map(|fill| fill.dir.word())
+        .collect();
     assert_eq!((rows.fills.len(), refused), (5, vec!["Spot Dust Conversion"]));
     // Answers of 2023 have no trade id: such a fill cannot be told from its repetition.
     assert!(error(&fills(&response("http_sdk_get_user_fills.json"))).contains("missing field `tid`"));
-    let text = format!(r#"{{"channel":"openOrders","data":{{"user":"0x1","orders":{}}}}}"#, response("http_sdk_get_open_orders.json"));
+    let text = format!(
+        r#"{{"channel":"openOrders","data":{{"user":"0x1","orders":{}}}}}"#,
+        response("http_sdk_get_open_orders.json")
+    );
     assert!(matches!(body(&text), Body::OpenOrders(_)));
-    for name in ["http_l2_book_btc.json", "http_l2_book_snapshot.json", "ws_book_data.json"] {
+    for name in [
+        "http_l2_book_btc.json",
+        "http_l2_book_snapshot.json",
+        "ws_book_data.json",
+    ] {
         let text = format!(r#"{{"channel":"l2Book","data":{}}}"#, read(name));
-        let Body::L2Book(book) = body(&text) else { panic!("{name}") };
+        let Body::L2Book(book) = body(&text) else {
+            panic!("{name}")
+        };
         assert!(book.levels.iter().all(|side| !side.is_empty()), "{name}");
     }
 }

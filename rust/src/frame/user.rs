@@ -337,6 +337,11 @@ impl Fill<'_> {
         if px.0 <= 0 || sz.0 <= 0 {
             return Err(DecimalError::NotPositive);
         }
-        Ok(FillAmounts { px, sz, fee: loose_usd(&self.fee)?, closed_pnl: loose_usd(&self.closed_pnl)? })
+        Ok(FillAmounts {
+            px,
+            sz,
+            fee: loose_usd(&self.fee)?,
+            closed_pnl: loose_usd(&self.closed_pnl)?,
+        })
     }
 }

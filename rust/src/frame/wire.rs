@@ -73,7 +73,9 @@ fn text_or_null<'de, D: Deserializer<'de>, T>(
         }
 
         fn visit_str<E: de::Error>(self, text: &str) -> Result<Self::Value, E> {
-            (self.0)(text).map(Some).map_err(|e| E::custom(format_args!("{e}: {text:?}")))
+            (self.0)(text)
+                .map(Some)
+                .map_err(|e| E::custom(format_args!("{e}: {text:?}")))
         }
     }
     d.deserialize_option(V(read))
@@ -100,7 +102,10 @@ impl<'de> Deserialize<'de> for LevelSz {
     fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
         match text_or_null(d, saturating_sz)? {
             Some(sz) if sz.0 > 0 => Ok(Self(sz)),
-            sz => Err(de::Error::custom(format_args!("book size not above zero: {}", sz.unwrap_or_default()))),
+            sz => Err(de::Error::custom(format_args!(
+                "book size not above zero: {}",
+                sz.unwrap_or_default()
+            ))),
         }
     }
 }
@@ -152,7 +157,11 @@ impl<'de> Deserialize<'de> for LoosePx {
 
 /// Dollars as text, truncated to the six decimals that the venue books with; empty is zero.
 pub fn loose_usd(text: &str) -> Result<Usd, DecimalError> {
-    if text.is_empty() { Ok(Usd(0)) } else { Usd::parse_truncating(text) }
+    if text.is_empty() {
+        Ok(Usd(0))
+    } else {
+        Usd::parse_truncating(text)
+    }
 }
 
 /// Declares a struct read from a JSON object: `field: Type = "key" required|optional`. An optional

@@ -52,18 +52,30 @@ pub struct MarketSpec {
 impl MarketSpec {
     /// The key under which every room knows this market.
     pub fn key(&self) -> MarketKey {
-        MarketKey { dex: self.dex_index, asset: self.asset }
+        MarketKey {
+            dex: self.dex_index,
+            asset: self.asset,
+        }
     }
 
     /// What makes the spec unusable, if anything.
     pub fn fault(&self) -> Option<String> {
-        let Self { asset, coin, sz_decimals, .. } = self;
+        let Self {
+            asset,
+            coin,
+            sz_decimals,
+            ..
+        } = self;
         if coin.is_empty() {
             Some(format!("market {asset}: empty coin"))
         } else if *sz_decimals > SZ_DECIMALS_MAX {
-            Some(format!("market {asset}: sz_decimals {sz_decimals} above {SZ_DECIMALS_MAX}"))
+            Some(format!(
+                "market {asset}: sz_decimals {sz_decimals} above {SZ_DECIMALS_MAX}"
+            ))
         } else if !(0..SCALE).contains(&self.taker_fee_bps.0) || self.max_notional_usd.0 < 0 {
-            Some(format!("market {asset}: taker_fee_bps or max_notional_usd out of range"))
+            Some(format!(
+                "market {asset}: taker_fee_bps or max_notional_usd out of range"
+            ))
         } else if self.entry_threshold_bps.0 <= 0 {
             Some(format!("market {asset}: entry_threshold_bps must be above 0"))
         } else {
@@ -83,7 +95,10 @@ pub struct Level {
 
 impl From<&BookLevel<'_>> for Level {
     fn from(level: &BookLevel<'_>) -> Self {
-        Self { px: level.px.0, sz: level.sz.0 }
+        Self {
+            px: level.px.0,
+            sz: level.sz.0,
+        }
     }
 }
 
@@ -157,7 +172,10 @@ impl Snapshot {
         if new == old {
             return;
         }
-        let (up, down) = (self.oracle_moves.max(0).saturating_add(1), self.oracle_moves.min(0).saturating_sub(1));
+        let (up, down) = (
+            self.oracle_moves.max(0).saturating_add(1),
+            self.oracle_moves.min(0).saturating_sub(1),
+        );
         self.oracle_moves = if new > old { up } else { down };
         self.prev_oracle = Some(old);
         self.oracle = Some(new);
@@ -234,7 +252,9 @@ impl MarketState {
 
     /// Takes a new touch.
     pub fn apply_bbo(&mut self, bbo: &Bbo<'_>, recv: Ns) -> Applied {
-        let Some(market) = self.by_coin(&bbo.coin) else { return Applied::Untracked };
+        let Some(market) = self.by_coin(&bbo.coin) else {
+            return Applied::Untracked;
+        };
         if market.newest_bbo.outranks(bbo.time, recv) {
             return Applied::Regressed;
         }
@@ -245,7 +265,9 @@ impl MarketState {
 
     /// Takes the best levels of a ladder as the touch.
     pub fn apply_l2book(&mut self, book: &L2Book<'_>, recv: Ns) -> Applied {
-        let Some(market) = self.by_coin(&book.coin) else { return Applied::Untracked };
+        let Some(market) = self.by_coin(&book.coin) else {
+            return Applied::Untracked;
+        };
         if market.newest_l2.outranks(book.time, recv) {
             return Applied::Regressed;
         }
@@ -297,7 +319,10 @@ impl MarketState {
     }
 
     fn market(&self, key: MarketKey) -> Option<&Market> {
-        self.by_asset.get(&key.asset).map(|&slot| &self.markets[slot]).filter(|market| market.spec.key() == key)
+        self.by_asset
+            .get(&key.asset)
+            .map(|&slot| &self.markets[slot])
+            .filter(|market| market.spec.key() == key)
     }
 
     fn by_coin(&mut self, coin: &str) -> Option<&mut Market> {
@@ -308,7 +333,12 @@ impl MarketState {
 impl Market {
     fn new(spec: MarketSpec) -> Self {
         let snapshot = Snapshot::empty(spec.key());
-        Self { spec: Arc::new(spec), snapshot, newest_bbo: Newest::default(), newest_l2: Newest::default() }
+        Self {
+            spec: Arc::new(spec),
+            snapshot,
+            newest_bbo: Newest::default(),
+            newest_l2: Newest::default(),
+        }
     }
 
     fn set_touch(
@@ -318,7 +348,10 @@ impl Market {
         time: VenueMs,
         recv: Ns,
     ) -> Applied {
-        let book = Newest { time: self.snapshot.book_time, recv: self.snapshot.book_recv };
+        let book = Newest {
+            time: self.snapshot.book_time,
+            recv: self.snapshot.book_recv,
+        };
         if book.outranks(time, recv) {
             return Applied::Superseded;
         }
@@ -341,5 +374,9 @@ impl Market {
 /// The asset id of a position in the universe of a dex; `None` beyond the range of the scheme.
 fn asset_id(dex: u16, position: usize) -> Option<u32> {
     let position = u32::try_from(position).ok().filter(|&position| position < 10_000)?;
-    Some(if dex == 0 { position } else { 100_000 + 10_000 * u32::from(dex) + position })
+    Some(if dex == 0 {
+        position
+    } else {
+        100_000 + 10_000 * u32::from(dex) + position
+    })
 }

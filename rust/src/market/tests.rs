@@ -34,7 +34,11 @@ fn feed(state: &mut MarketState, text: &str, recv: u64) -> Applied {
 }
 
 fn bbo(time: u64, bid: &str) -> String {
-    let bid = if bid.is_empty() { "null".into() } else { format!(r#"{{"px":"{bid}","sz":"2","n":1}}"#) };
+    let bid = if bid.is_empty() {
+        "null".into()
+    } else {
+        format!(r#"{{"px":"{bid}","sz":"2","n":1}}"#)
+    };
     format!(r#"{{"channel":"bbo","data":{{"coin":"xyz:SILVER","time":{time},"bbo":[{bid},null]}}}}"#)
 }
 
@@ -56,8 +60,22 @@ fn touch_and_context_meet_in_one_snapshot() {
     assert_eq!(feed(&mut state, &bbo(7, "30.5"), 100), Applied::Updated(SILVER));
     assert_eq!(feed(&mut state, &ctx("30.4"), 200), Applied::Updated(SILVER));
     let snapshot = state.get_snapshot(SILVER).unwrap();
-    assert_eq!(snapshot.bid.unwrap(), Level { px: Px::parse("30.5").unwrap(), sz: Sz::parse("2").unwrap() });
-    assert_eq!((snapshot.ask, snapshot.book_time, snapshot.book_recv, snapshot.oracle_recv), (None, VenueMs(7), Ns(100), Ns(200)));
+    assert_eq!(
+        snapshot.bid.unwrap(),
+        Level {
+            px: Px::parse("30.5").unwrap(),
+            sz: Sz::parse("2").unwrap()
+        }
+    );
+    assert_eq!(
+        (
+            snapshot.ask,
+            snapshot.book_time,
+            snapshot.book_recv,
+            snapshot.oracle_recv
+        ),
+        (None, VenueMs(7), Ns(100), Ns(200))
+    );
     assert_eq!(snapshot.open_interest.unwrap().to_string(), "5.12345678");
     assert!(snapshot.buy_edge().is_none() && snapshot.sell_edge().is_some());
 }
@@ -78,7 +96,10 @@ fn time_that_goes_back_is_dropped_for_a_while() {
     assert_eq!(feed(&mut state, &bbo(1_000, "30.6"), 102), Applied::Updated(SILVER));
     assert_eq!(feed(&mut state, &l2(998, "31"), 103), Applied::Superseded);
     assert_eq!(feed(&mut state, &l2(997, "31"), 104), Applied::Regressed);
-    assert_eq!(state.get_snapshot(SILVER).unwrap().bid.unwrap().px, Px::parse("30.6").unwrap());
+    assert_eq!(
+        state.get_snapshot(SILVER).unwrap().bid.unwrap().px,
+        Px::parse("30.6").unwrap()
+    );
     let later = Ns(102).plus_ms(REGRESSION_MS_MAX + 1).0;
     assert_eq!(feed(&mut state, &bbo(999, "31"), later), Applied::Updated(SILVER));
 }
@@ -87,7 +108,10 @@ fn time_that_goes_back_is_dropped_for_a_while() {
 fn oracle_moves_are_counted_by_direction() {
     let mut state = state();
     let mut moves = Vec::new();
-    for (i, oracle) in ["30", "31", "31", "32", "31.5", "31", "0", "31"].into_iter().enumerate() {
+    for (i, oracle) in ["30", "31", "31", "32", "31.5", "31", "0", "31"]
+        .into_iter()
+        .enumerate()
+    {
         feed(&mut state, &ctx(oracle), i as u64);
         moves.push(state.get_snapshot(SILVER).unwrap().oracle_moves);
     }
@@ -101,7 +125,10 @@ fn names_and_positions_find_their_own_market() {
     let mut state = state();
     state.set_market(spec(110_001, "xyz:kPEPE"));
     assert_eq!(state.key_of_coin("xyz:KPEPE"), None);
-    assert_eq!(state.key_of_coin("xyz:kPEPE"), Some(MarketKey { dex: 1, asset: 110_001 }));
+    assert_eq!(
+        state.key_of_coin("xyz:kPEPE"),
+        Some(MarketKey { dex: 1, asset: 110_001 })
+    );
     let rows = vec![r#"{"oraclePx":"1"}"#; 27].join(",");
     let all = |dex: &str| format!(r#"{{"channel":"allDexsAssetCtxs","data":{{"ctxs":[["{dex}",[{rows}]]]}}}}"#);
     assert_eq!(feed(&mut state, &all("xyz"), 1), Applied::Updated(SILVER));
@@ -115,18 +142,34 @@ fn names_and_positions_find_their_own_market() {
 fn a_recycled_asset_id_starts_afresh_and_a_new_spec_does_not() {
     let mut state = state();
     feed(&mut state, &bbo(7, "30.5"), 100);
-    state.set_market(MarketSpec { entry_threshold_bps: Bps(1), ..spec(110_026, "xyz:SILVER") });
+    state.set_market(MarketSpec {
+        entry_threshold_bps: Bps(1),
+        ..spec(110_026, "xyz:SILVER")
+    });
     assert!(state.get_snapshot(SILVER).unwrap().bid.is_some());
     assert_eq!(state.get_spec(SILVER).unwrap().entry_threshold_bps, Bps(1));
     state.set_market(spec(110_026, "xyz:TIN"));
     assert!(state.get_snapshot(SILVER).unwrap().bid.is_none());
-    assert_eq!((state.key_of_coin("xyz:SILVER"), state.key_of_coin("xyz:TIN")), (None, Some(SILVER)));
+    assert_eq!(
+        (state.key_of_coin("xyz:SILVER"), state.key_of_coin("xyz:TIN")),
+        (None, Some(SILVER))
+    );
 }
 
 #[test]
 fn an_unusable_spec_names_its_fault() {
     assert_eq!(spec(1, "X").fault(), None);
-    let bad = MarketSpec { sz_decimals: 9, ..spec(1, "X") };
+    let bad = MarketSpec {
+        sz_decimals: 9,
+        ..spec(1, "X")
+    };
     assert_eq!(bad.fault().unwrap(), "market 1: sz_decimals 9 above 6");
-    assert!(MarketSpec { entry_threshold_bps: Bps(0), ..spec(1, "X") }.fault().is_some());
+    assert!(
+        MarketSpec {
+            entry_threshold_bps: Bps(0),
+            ..spec(1, "X")
+        }
+        .fault()
+        .is_some()
+    );
 }

@@ -136,12 +136,10 @@ impl NonceSource {
         let next = |last: u64| now_ms.max(last.saturating_add(1));
         let mut last = self.0.load(Ordering::Relaxed);
         loop {
-            match self.0.compare_exchange_weak(
-                last,
-                next(last),
-                Ordering::Relaxed,
-                Ordering::Relaxed,
-            ) {
+            match self
+                .0
+                .compare_exchange_weak(last, next(last), Ordering::Relaxed, Ordering::Relaxed)
+            {
                 Ok(_) => return next(last),
                 Err(seen) => last = seen,
             }

@@ -5,8 +5,7 @@ use crate::signing::recover_l1;
 use proptest::prelude::*;
 
 fn desk(vault: Option<Address>) -> Desk {
-    let key =
-        Key::read(b"0123456789012345678901234567890123456789012345678901234567890123").unwrap();
+    let key = Key::read(b"0123456789012345678901234567890123456789012345678901234567890123").unwrap();
     Desk {
         key,
         mainnet: false,
@@ -46,10 +45,7 @@ fn accepted(desk: &Desk, signed: &Signed, expires: Option<u64>) -> serde_json::V
         body["signature"]["s"].as_str().unwrap(),
     );
     let v = u8::try_from(body["signature"]["v"].as_u64().unwrap()).unwrap();
-    assert_eq!(
-        recover_l1(action.as_bytes(), &scope, r, s, v),
-        Ok(desk.key.address())
-    );
+    assert_eq!(recover_l1(action.as_bytes(), &scope, r, s, v), Ok(desk.key.address()));
     body
 }
 
@@ -57,12 +53,7 @@ fn accepted(desk: &Desk, signed: &Signed, expires: Option<u64>) -> serde_json::V
 fn one_call_gives_the_envelope_of_the_exchange_page() {
     let desk = desk(None);
     let signed = desk
-        .sign(
-            &Action::Order(&[order("248.15", "1.25")]),
-            1000,
-            Some(2000),
-            256,
-        )
+        .sign(&Action::Order(&[order("248.15", "1.25")]), 1000, Some(2000), 256)
         .unwrap();
     let body = accepted(&desk, &signed, Some(2000));
     let action = r#"{"action":{"type":"order","orders":[{"a":110026,"b":true,"p":"248.15","s":"1.25","r":false,"t":{"limit":{"tif":"Ioc"}},"c":"0x0000000000000000000000000000000a"}],"grouping":"na"},"nonce":1000,"signature":{"r":"0x"#;
@@ -71,14 +62,12 @@ fn one_call_gives_the_envelope_of_the_exchange_page() {
         "{}",
         String::from_utf8_lossy(&signed.body)
     );
+    assert!(signed.body.ends_with(br#","vaultAddress":null,"expiresAfter":2000}"#));
     assert!(
         signed
-            .body
-            .ends_with(br#","vaultAddress":null,"expiresAfter":2000}"#)
+            .post
+            .starts_with(br#"{"method":"post","id":256,"request":{"type":"action","payload":{"action":"#)
     );
-    assert!(signed.post.starts_with(
-        br#"{"method":"post","id":256,"request":{"type":"action","payload":{"action":"#
-    ));
     assert_eq!(body["nonce"], 1000);
 }
 
@@ -126,9 +115,7 @@ fn both_forms_of_an_action_say_the_same() {
         ]),
     );
     let mut packed = Vec::new();
-    serde_json::from_slice::<Value>(&wire.json)
-        .unwrap()
-        .pack(&mut packed);
+    serde_json::from_slice::<Value>(&wire.json).unwrap().pack(&mut packed);
     assert_eq!(packed, wire.pack);
 }
 
@@ -136,18 +123,10 @@ fn both_forms_of_an_action_say_the_same() {
 fn what_the_venue_would_refuse_is_not_signed_and_burns_no_nonce() {
     let desk = desk(None);
     for (px, sz, error) in [
-        (
-            "248.155",
-            "1",
-            OrderError::OffTick(110_026, Px(24_815_500_000)),
-        ),
+        ("248.155", "1", OrderError::OffTick(110_026, Px(24_815_500_000))),
         ("0", "1", OrderError::OffTick(110_026, Px(0))),
         ("-1", "1", OrderError::OffTick(110_026, Px(-100_000_000))),
-        (
-            "248.1",
-            "1.255",
-            OrderError::OffLot(110_026, Sz(125_500_000)),
-        ),
+        ("248.1", "1.255", OrderError::OffLot(110_026, Sz(125_500_000))),
         ("248.1", "0", OrderError::OffLot(110_026, Sz(0))),
         ("248.1", "-1", OrderError::OffLot(110_026, Sz(-100_000_000))),
     ] {
@@ -165,10 +144,7 @@ fn what_the_venue_would_refuse_is_not_signed_and_burns_no_nonce() {
         desk.sign(&Action::Order(&zero), 9, None, 1),
         Err(OrderError::ZeroCloid(110_026))
     );
-    assert_eq!(
-        desk.sign(&Action::Order(&[]), 9, None, 1),
-        Err(OrderError::Empty)
-    );
+    assert_eq!(desk.sign(&Action::Order(&[]), 9, None, 1), Err(OrderError::Empty));
     let many = vec![(1, 1); ACTION_ITEMS_MAX + 1];
     assert_eq!(
         desk.sign(&Action::Cancel(&many), 9, None, 1),
@@ -184,17 +160,11 @@ fn nonces_of_many_threads_are_unique_and_never_go_back() {
         let threads: Vec<_> = (0..8)
             .map(|_| scope.spawn(|| (0..1_000).map(|i| nonces.draw(i % 3)).collect::<Vec<_>>()))
             .collect();
-        threads
-            .into_iter()
-            .flat_map(|thread| thread.join().unwrap())
-            .collect()
+        threads.into_iter().flat_map(|thread| thread.join().unwrap()).collect()
     });
     drawn.sort_unstable();
     drawn.dedup();
-    assert_eq!(
-        (drawn.len(), drawn[0], nonces.last()),
-        (8_000, 1_001, 9_000)
-    );
+    assert_eq!((drawn.len(), drawn[0], nonces.last()), (8_000, 1_001, 9_000));
     assert_eq!(nonces.draw(20_000), 20_000);
 }
 

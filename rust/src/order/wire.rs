@@ -103,8 +103,7 @@ impl Wire {
 
     fn boolean(&mut self, value: bool) {
         self.separate();
-        self.json
-            .extend_from_slice(if value { b"true" } else { b"false" });
+        self.json.extend_from_slice(if value { b"true" } else { b"false" });
         pack_bool(&mut self.pack, value);
     }
 }

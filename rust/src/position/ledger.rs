@@ -78,11 +78,7 @@ pub struct Position {
 impl Position {
     /// The side whose order closes the position.
     pub fn closing_side(&self) -> Side {
-        if self.szi.0 > 0 {
-            Side::Sell
-        } else {
-            Side::Buy
-        }
+        if self.szi.0 > 0 { Side::Sell } else { Side::Buy }
     }
 }
 
@@ -143,11 +139,7 @@ impl Ledger {
     /// Books cash and fee of a fill.
     pub fn add_cash(&mut self, side: Side, px: Px, sz: Sz, fee: Usd) {
         let value = Dollars::product(px, sz);
-        self.cash.add(if side.is_buy() {
-            Dollars(-value.0)
-        } else {
-            value
-        });
+        self.cash.add(if side.is_buy() { Dollars(-value.0) } else { value });
         self.cash.add(Dollars(-Dollars::from(fee).0));
         self.fees.add(fee.into());
     }
@@ -167,11 +159,8 @@ impl Ledger {
             let (closed, held) = (i128::from(-closing), i128::from(self.szi.0));
             // In two parts, because cost times size is beyond 128 bits for large holdings.
             let released = self.cost.0 / held * closed + self.cost.0 % held * closed / held;
-            self.realized.add(Dollars(
-                Dollars::product(px, Sz(-closing))
-                    .0
-                    .saturating_sub(released),
-            ));
+            self.realized
+                .add(Dollars(Dollars::product(px, Sz(-closing)).0.saturating_sub(released)));
             self.cost.add(Dollars(-released));
             self.szi.0 += closing;
         }

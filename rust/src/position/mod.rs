@@ -15,8 +15,7 @@ use crate::types::{Cloid, MarketKey, Ns, VenueMs};
 pub use ledger::{Dollars, Position};
 use ledger::{Ledger, Origin};
 pub use report::{
-    AccountOutcome, AccountRow, Cash, Exposure, FillOutcome, FillStatus, NewFill, PositionCounters,
-    SizeChange,
+    AccountOutcome, AccountRow, Cash, Exposure, FillOutcome, FillStatus, NewFill, PositionCounters, SizeChange,
 };
 use seen::{FillId, SeenFills, Sight};
 
@@ -94,10 +93,7 @@ impl PositionTracker {
             Some(dex) if fill.time <= dex.adopted => FillStatus::Known,
             Some(_) => self.count(fill, now),
         };
-        let position = self
-            .ledgers
-            .get(&fill.key)
-            .map_or(Sz(0), |ledger| ledger.szi);
+        let position = self.ledgers.get(&fill.key).map_or(Sz(0), |ledger| ledger.szi);
         FillOutcome { status, position }
     }
 
@@ -148,13 +144,7 @@ impl PositionTracker {
     /// size once two of them with different times agree against ours and no fill is newer.
     ///
     /// A market that is absent from `rows` has no position in this state.
-    pub fn on_account_state(
-        &mut self,
-        dex: u16,
-        time: VenueMs,
-        rows: &[AccountRow],
-        now: Ns,
-    ) -> AccountOutcome {
+    pub fn on_account_state(&mut self, dex: u16, time: VenueMs, rows: &[AccountRow], now: Ns) -> AccountOutcome {
         let mut outcome = AccountOutcome::default();
         match self.dexs.get_mut(&dex) {
             None => {
@@ -165,10 +155,7 @@ impl PositionTracker {
                         newest: time,
                     },
                 );
-                for row in rows
-                    .iter()
-                    .filter(|row| row.key.dex == dex && row.szi.0 != 0)
-                {
+                for row in rows.iter().filter(|row| row.key.dex == dex && row.szi.0 != 0) {
                     self.ledgers
                         .entry(row.key)
                         .or_default()
@@ -190,8 +177,7 @@ impl PositionTracker {
     }
 
     fn release_held(&mut self, dex: u16, now: Ns) -> Vec<(NewFill, FillOutcome)> {
-        let (mut released, kept): (Vec<_>, Vec<_>) =
-            self.held.drain(..).partition(|fill| fill.key.dex == dex);
+        let (mut released, kept): (Vec<_>, Vec<_>) = self.held.drain(..).partition(|fill| fill.key.dex == dex);
         self.held = kept;
         released.sort_by_key(|fill| fill.time);
         released
@@ -200,13 +186,7 @@ impl PositionTracker {
             .collect()
     }
 
-    fn compare(
-        &mut self,
-        dex: u16,
-        time: VenueMs,
-        rows: &[AccountRow],
-        now: Ns,
-    ) -> Vec<SizeChange> {
+    fn compare(&mut self, dex: u16, time: VenueMs, rows: &[AccountRow], now: Ns) -> Vec<SizeChange> {
         for row in rows.iter().filter(|row| row.key.dex == dex) {
             self.ledgers.entry(row.key).or_default();
         }
@@ -284,16 +264,12 @@ impl PositionTracker {
 
     /// Whether an entry on its way has had a fill; `None` when it is not on its way.
     pub fn entry_has_fill(&self, cloid: Cloid) -> Option<bool> {
-        self.pending
-            .get(&cloid)
-            .map(|pending| pending.unfilled != pending.sz)
+        self.pending.get(&cloid).map(|pending| pending.unfilled != pending.sz)
     }
 
     /// The open position of a market.
     pub fn get_position(&self, key: MarketKey) -> Option<Position> {
-        self.ledgers
-            .get(&key)
-            .and_then(|ledger| ledger.position(key))
+        self.ledgers.get(&key).and_then(|ledger| ledger.position(key))
     }
 
     /// Every open position, in order of market.
@@ -326,10 +302,7 @@ impl PositionTracker {
 
     /// Cash of every market that traded, in order of market.
     pub fn cash(&self) -> Vec<Cash> {
-        let traded = self
-            .ledgers
-            .iter()
-            .filter(|(_, ledger)| ledger.last_fill > VenueMs(0));
+        let traded = self.ledgers.iter().filter(|(_, ledger)| ledger.last_fill > VenueMs(0));
         let mut rows: Vec<_> = traded
             .map(|(key, ledger)| Cash {
                 key: *key,

@@ -2,14 +2,8 @@ use super::*;
 use crate::types::Side;
 use proptest::prelude::*;
 
-const SILVER: MarketKey = MarketKey {
-    dex: 1,
-    asset: 110_026,
-};
-const GOLD: MarketKey = MarketKey {
-    dex: 1,
-    asset: 110_003,
-};
+const SILVER: MarketKey = MarketKey { dex: 1, asset: 110_026 };
+const GOLD: MarketKey = MarketKey { dex: 1, asset: 110_003 };
 
 fn sz(text: &str) -> Sz {
     Sz::parse(text).unwrap()
@@ -45,9 +39,7 @@ fn adopted() -> PositionTracker {
 }
 
 fn size(tracker: &PositionTracker) -> Sz {
-    tracker
-        .get_position(SILVER)
-        .map_or(Sz(0), |position| position.szi)
+    tracker.get_position(SILVER).map_or(Sz(0), |position| position.szi)
 }
 
 #[test]
@@ -63,9 +55,7 @@ fn each_fill_counts_once_whatever_is_replayed() {
     );
     // The other partial fill of the same block has another trade id.
     assert_eq!(
-        tracker
-            .apply_fill(&fill(8, 2_000, Side::Buy, "0.5"), Ns(6))
-            .position,
+        tracker.apply_fill(&fill(8, 2_000, Side::Buy, "0.5"), Ns(6)).position,
         sz("2")
     );
     assert_eq!(
@@ -93,9 +83,7 @@ fn fills_before_the_first_state_wait_for_it_and_are_told_apart_by_it() {
     let mut tracker = PositionTracker::default();
     for (tid, time) in [(2, 1_500), (1, 900)] {
         assert_eq!(
-            tracker
-                .apply_fill(&fill(tid, time, Side::Buy, "1"), Ns(1))
-                .status,
+            tracker.apply_fill(&fill(tid, time, Side::Buy, "1"), Ns(1)).status,
             FillStatus::Held
         );
     }
@@ -126,26 +114,14 @@ fn held_fills_are_bounded_and_their_loss_is_counted() {
 fn one_empty_state_never_flattens_and_two_agreeing_ones_do() {
     let mut tracker = adopted();
     tracker.apply_fill(&fill(1, 2_000, Side::Buy, "3"), Ns(5));
-    assert_eq!(
-        tracker
-            .on_account_state(1, VenueMs(2_100), &[], Ns(6))
-            .resyncs,
-        []
-    );
-    assert_eq!(
-        tracker
-            .on_account_state(1, VenueMs(2_100), &[], Ns(7))
-            .resyncs,
-        []
-    );
+    assert_eq!(tracker.on_account_state(1, VenueMs(2_100), &[], Ns(6)).resyncs, []);
+    assert_eq!(tracker.on_account_state(1, VenueMs(2_100), &[], Ns(7)).resyncs, []);
     assert_eq!(size(&tracker), sz("3"));
     // A state that agrees with us ends the dispute.
     tracker.on_account_state(1, VenueMs(2_200), &[row("3")], Ns(8));
     assert_eq!(tracker.get_position(SILVER).unwrap().verified, Ns(8));
     tracker.on_account_state(1, VenueMs(2_300), &[], Ns(9));
-    let resyncs = tracker
-        .on_account_state(1, VenueMs(2_400), &[], Ns(10))
-        .resyncs;
+    let resyncs = tracker.on_account_state(1, VenueMs(2_400), &[], Ns(10)).resyncs;
     assert_eq!(
         resyncs,
         [SizeChange {
@@ -162,21 +138,13 @@ fn states_from_before_the_last_fill_or_the_last_state_decide_nothing() {
     let mut tracker = adopted();
     tracker.apply_fill(&fill(1, 5_000, Side::Buy, "3"), Ns(5));
     for time in [3_000, 4_000] {
-        assert_eq!(
-            tracker
-                .on_account_state(1, VenueMs(time), &[], Ns(6))
-                .resyncs,
-            []
-        );
+        assert_eq!(tracker.on_account_state(1, VenueMs(time), &[], Ns(6)).resyncs, []);
     }
     assert_eq!(
         tracker.on_account_state(1, VenueMs(3_500), &[], Ns(6)),
         AccountOutcome::default()
     );
-    assert_eq!(
-        (size(&tracker), tracker.counters().states_regressed),
-        (sz("3"), 1)
-    );
+    assert_eq!((size(&tracker), tracker.counters().states_regressed), (sz("3"), 1));
     assert_eq!(tracker.get_position(SILVER).unwrap().verified, Ns(0));
 }
 
@@ -230,11 +198,7 @@ fn an_entry_counts_as_exposure_until_it_is_settled_and_never_twice() {
     ));
     let exposure = tracker.exposure(SILVER);
     assert_eq!(
-        (
-            exposure.market_usd,
-            exposure.total_usd,
-            exposure.open_markets
-        ),
+        (exposure.market_usd, exposure.total_usd, exposure.open_markets),
         (usd("400"), usd("400"), 1)
     );
     assert!(exposure.entry_pending && !exposure.has_position);
@@ -244,15 +208,9 @@ fn an_entry_counts_as_exposure_until_it_is_settled_and_never_twice() {
     };
     tracker.apply_fill(&partial, Ns(5));
     let exposure = tracker.exposure(SILVER);
-    assert_eq!(
-        (exposure.market_usd, exposure.open_markets),
-        (usd("400"), 1)
-    );
+    assert_eq!((exposure.market_usd, exposure.open_markets), (usd("400"), 1));
     let position = tracker.get_position(SILVER).unwrap();
-    assert_eq!(
-        (position.entry_edge, position.entry),
-        (Some(Bps(450_000)), Ns(5))
-    );
+    assert_eq!((position.entry_edge, position.entry), (Some(Bps(450_000)), Ns(5)));
     assert!(tracker.settle_entry(cloid) && !tracker.settle_entry(cloid));
     let other = tracker.exposure(GOLD);
     assert_eq!(

@@ -12,9 +12,7 @@ use crate::exit::{ExitReason, ReleaseReason};
 use crate::types::{Cloid, Ns};
 
 fn cloid(text: &str) -> PyResult<Cloid> {
-    Cloid::parse(text).ok_or_else(|| {
-        PyValueError::new_err(format!("cloid is not 0x and 32 hex digits: {text:?}"))
-    })
+    Cloid::parse(text).ok_or_else(|| PyValueError::new_err(format!("cloid is not 0x and 32 hex digits: {text:?}")))
 }
 
 /// Market state, edges, entries, exits and positions behind one door for frames.
@@ -36,12 +34,7 @@ impl Engine {
             .map_err(|e| CoreError::new_err(e.to_string()))
     }
 
-    fn on_frame(
-        &self,
-        py: Python<'_>,
-        frame: &[u8],
-        recv_ns: u64,
-    ) -> PyResult<Option<Vec<Py<PyAny>>>> {
+    fn on_frame(&self, py: Python<'_>, frame: &[u8], recv_ns: u64) -> PyResult<Option<Vec<Py<PyAny>>>> {
         let told = self.0.on_frame(frame, Ns(recv_ns));
         if told.is_empty() {
             return Ok(None);
@@ -65,8 +58,7 @@ impl Engine {
     }
 
     fn request_exit(&self, asset: u32, reason: &str, now_ns: u64) -> PyResult<bool> {
-        let Some(why @ (ExitReason::Operator | ExitReason::HardStop | ExitReason::Halted)) =
-            ExitReason::parse(reason)
+        let Some(why @ (ExitReason::Operator | ExitReason::HardStop | ExitReason::Halted)) = ExitReason::parse(reason)
         else {
             return Err(PyValueError::new_err(format!(
                 "no exit can be requested for {reason:?}"
@@ -86,9 +78,7 @@ impl Engine {
     fn release_claim(&self, asset: u32, cloid: &str, reason: &str, now_ns: u64) -> PyResult<bool> {
         let how = ReleaseReason::parse(reason)
             .ok_or_else(|| PyValueError::new_err(format!("no claim ends by {reason:?}")))?;
-        Ok(self
-            .0
-            .release_claim(asset, self::cloid(cloid)?, how, Ns(now_ns)))
+        Ok(self.0.release_claim(asset, self::cloid(cloid)?, how, Ns(now_ns)))
     }
 
     fn claims(&self) -> Vec<Claim> {
@@ -127,11 +117,7 @@ impl Engine {
     }
 
     fn edge_summary(&self) -> Vec<EdgeRow> {
-        self.0
-            .edge_summary()
-            .into_iter()
-            .map(EdgeRow::from)
-            .collect()
+        self.0.edge_summary().into_iter().map(EdgeRow::from).collect()
     }
 
     fn counters<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {

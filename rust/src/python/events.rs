@@ -155,21 +155,13 @@ pub(super) fn object(py: Python<'_>, event: Event) -> PyResult<Py<PyAny>> {
             payload: PyBytes::new(py, &payload).unbind(),
         }
         .into_py_any(py),
-        Event::Ack(event::Ack {
-            method,
-            subscription,
-        }) => Ack {
+        Event::Ack(event::Ack { method, subscription }) => Ack {
             method,
             subscription: PyBytes::new(py, &subscription).unbind(),
         }
         .into_py_any(py),
         Event::VenueError(text) => VenueError { text }.into_py_any(py),
-        Event::Resync(event::Resync {
-            key,
-            coin,
-            was,
-            now,
-        }) => Resync {
+        Event::Resync(event::Resync { key, coin, was, now }) => Resync {
             asset: key.asset,
             coin,
             was: was.to_string(),

@@ -24,8 +24,7 @@ struct State {
 impl LatencyHistogram {
     #[new]
     fn new() -> PyResult<Self> {
-        let buckets = Histogram::new_with_bounds(1, NS_MAX, FIGURES)
-            .map_err(|e| CoreError::new_err(e.to_string()))?;
+        let buckets = Histogram::new_with_bounds(1, NS_MAX, FIGURES).map_err(|e| CoreError::new_err(e.to_string()))?;
         Ok(Self(Mutex::new(State { buckets, max: 0 })))
     }
 

@@ -36,8 +36,7 @@ mod _hip3 {
     use super::engine::Engine;
     #[pymodule_export]
     use super::events::{
-        AccountState, Ack, Entry, Fill, Malformed, OrderUpdate, PostReply, Resync, UnknownFrame,
-        VenueError,
+        AccountState, Ack, Entry, Fill, Malformed, OrderUpdate, PostReply, Resync, UnknownFrame, VenueError,
     };
     #[pymodule_export]
     use super::latency::LatencyHistogram;

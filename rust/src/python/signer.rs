@@ -27,21 +27,17 @@ fn take_key(source: &Bound<'_, PyByteArray>) -> PyResult<Key> {
 }
 
 fn cloid(text: &str) -> PyResult<Cloid> {
-    Cloid::parse(text)
-        .ok_or_else(|| invalid(format_args!("cloid is not 0x and 32 hex digits: {text:?}")))
+    Cloid::parse(text).ok_or_else(|| invalid(format_args!("cloid is not 0x and 32 hex digits: {text:?}")))
 }
 
-fn order(
-    (asset, is_buy, px, sz, reduce_only, tif, id, sz_decimals): OrderTuple,
-) -> PyResult<OrderWire> {
+fn order((asset, is_buy, px, sz, reduce_only, tif, id, sz_decimals): OrderTuple) -> PyResult<OrderWire> {
     Ok(OrderWire {
         asset,
         is_buy,
         px: Px::parse(&px).map_err(|e| invalid(format_args!("px {px:?}: {e}")))?,
         sz: Sz::parse(&sz).map_err(|e| invalid(format_args!("sz {sz:?}: {e}")))?,
         reduce_only,
-        tif: Tif::parse(&tif)
-            .ok_or_else(|| invalid(format_args!("tif is not Ioc, Gtc or Alo: {tif:?}")))?,
+        tif: Tif::parse(&tif).ok_or_else(|| invalid(format_args!("tif is not Ioc, Gtc or Alo: {tif:?}")))?,
         cloid: id.as_deref().map(cloid).transpose()?,
         sz_decimals,
     })
@@ -116,17 +112,8 @@ impl Signer {
         expires_after_ms: Option<u64>,
         post_id: u64,
     ) -> PyResult<SignedAction> {
-        let orders = orders
-            .into_iter()
-            .map(order)
-            .collect::<PyResult<Vec<_>>>()?;
-        self.sign(
-            py,
-            &Action::Order(&orders),
-            now_ms,
-            expires_after_ms,
-            post_id,
-        )
+        let orders = orders.into_iter().map(order).collect::<PyResult<Vec<_>>>()?;
+        self.sign(py, &Action::Order(&orders), now_ms, expires_after_ms, post_id)
     }
 
     fn cancel(
@@ -137,13 +124,7 @@ impl Signer {
         expires_after_ms: Option<u64>,
         post_id: u64,
     ) -> PyResult<SignedAction> {
-        self.sign(
-            py,
-            &Action::Cancel(&cancels),
-            now_ms,
-            expires_after_ms,
-            post_id,
-        )
+        self.sign(py, &Action::Cancel(&cancels), now_ms, expires_after_ms, post_id)
     }
 
     fn cancel_by_cloid(
@@ -158,13 +139,7 @@ impl Signer {
             .iter()
             .map(|(asset, id)| Ok((*asset, cloid(id)?)))
             .collect::<PyResult<Vec<_>>>()?;
-        self.sign(
-            py,
-            &Action::CancelByCloid(&cancels),
-            now_ms,
-            expires_after_ms,
-            post_id,
-        )
+        self.sign(py, &Action::CancelByCloid(&cancels), now_ms, expires_after_ms, post_id)
     }
 
     fn schedule_cancel(
@@ -214,10 +189,7 @@ impl Signer {
 
 /// The address that signed an action, as the venue finds it.
 #[pyfunction]
-#[expect(
-    clippy::too_many_arguments,
-    reason = "the parts of an envelope, one argument each"
-)]
+#[expect(clippy::too_many_arguments, reason = "the parts of an envelope, one argument each")]
 pub fn recover_l1(
     action: &[u8],
     nonce: u64,

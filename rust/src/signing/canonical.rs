@@ -59,10 +59,7 @@ const TRIGGER: &[Field] = &[
     must("triggerPx", Shape::Decimal),
     must("tpsl", Shape::Text),
 ];
-const ORDER_TYPE: &[Field] = &[
-    may("limit", Shape::Map(LIMIT)),
-    may("trigger", Shape::Map(TRIGGER)),
-];
+const ORDER_TYPE: &[Field] = &[may("limit", Shape::Map(LIMIT)), may("trigger", Shape::Map(TRIGGER))];
 const ORDER: &[Field] = &[
     must("a", Shape::Integer),
     must("b", Shape::Boolean),
@@ -75,10 +72,7 @@ const ORDER: &[Field] = &[
 const BUILDER: &[Field] = &[must("b", Shape::Hex), must("f", Shape::Integer)];
 const CANCEL: &[Field] = &[must("a", Shape::Integer), must("o", Shape::Integer)];
 const CANCEL_BY_CLOID: &[Field] = &[must("asset", Shape::Integer), must("cloid", Shape::Hex)];
-const MODIFY: &[Field] = &[
-    must("oid", Shape::OidOrCloid),
-    must("order", Shape::Map(ORDER)),
-];
+const MODIFY: &[Field] = &[must("oid", Shape::OidOrCloid), must("order", Shape::Map(ORDER))];
 
 /// Per type of action the keys after `type`, in the venue's order.
 const ACTIONS: &[(&str, &[Field])] = &[
@@ -90,19 +84,13 @@ const ACTIONS: &[(&str, &[Field])] = &[
             may("builder", Shape::Map(BUILDER)),
         ],
     ),
-    (
-        "cancel",
-        &[must("cancels", Shape::List(&Shape::Map(CANCEL)))],
-    ),
+    ("cancel", &[must("cancels", Shape::List(&Shape::Map(CANCEL)))]),
     (
         "cancelByCloid",
         &[must("cancels", Shape::List(&Shape::Map(CANCEL_BY_CLOID)))],
     ),
     ("modify", MODIFY),
-    (
-        "batchModify",
-        &[must("modifies", Shape::List(&Shape::Map(MODIFY)))],
-    ),
+    ("batchModify", &[must("modifies", Shape::List(&Shape::Map(MODIFY)))]),
     ("scheduleCancel", &[may("time", Shape::Integer)]),
     (
         "updateLeverage",
@@ -122,10 +110,7 @@ const ACTIONS: &[(&str, &[Field])] = &[
     ),
     (
         "topUpIsolatedOnlyMargin",
-        &[
-            must("asset", Shape::Integer),
-            must("leverage", Shape::Decimal),
-        ],
+        &[must("asset", Shape::Integer), must("leverage", Shape::Decimal)],
     ),
     ("noop", &[]),
     ("reserveRequestWeight", &[must("weight", Shape::Integer)]),
@@ -196,9 +181,7 @@ fn normalize(value: Value, shape: Shape, path: &str) -> Result<Value, ShapeError
             .map(|(i, value)| normalize(value, *item, &format!("{path}.{i}")))
             .collect::<Result<_, _>>()
             .map(Value::List),
-        (Shape::Map(fields), Value::Map(entries)) => {
-            in_order(entries, fields, path).map(Value::Map)
-        }
+        (Shape::Map(fields), Value::Map(entries)) => in_order(entries, fields, path).map(Value::Map),
         (shape, _) => Err(fault(path, expected(shape))),
     }
 }
@@ -219,9 +202,7 @@ fn expected(shape: Shape) -> &'static str {
 
 /// `text` without zeros that say nothing; `None` unless it is `-?digits[.digits]`.
 fn plain_decimal(text: &str) -> Option<String> {
-    let (sign, rest) = text
-        .strip_prefix('-')
-        .map_or(("", text), |rest| ("-", rest));
+    let (sign, rest) = text.strip_prefix('-').map_or(("", text), |rest| ("-", rest));
     let (whole, fraction) = rest.split_once('.').unwrap_or((rest, ""));
     let digits = |part: &str| part.bytes().all(|b| b.is_ascii_digit());
     if whole.is_empty() || !digits(whole) || !digits(fraction) || rest.ends_with('.') {
@@ -280,10 +261,7 @@ mod tests {
             ("[]", "action"),
             ("{}", "action.type"),
             (r#"{"type":"cancel"}"#, "action.cancels"),
-            (
-                r#"{"type":"cancel","cancels":[{"a":1,"o":"x"}]}"#,
-                "action.cancels.0.o",
-            ),
+            (r#"{"type":"cancel","cancels":[{"a":1,"o":"x"}]}"#, "action.cancels.0.o"),
             (r#"{"type":"modify","oid":"12","order":{}}"#, "action.oid"),
             (
                 r#"{"type":"updateLeverage","asset":1,"isCross":1,"leverage":2}"#,

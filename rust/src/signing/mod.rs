@@ -18,11 +18,9 @@ use canonical::{ShapeError, canonical};
 use msgpack::Value;
 
 /// `keccak256("Agent(string source,bytes32 connectionId)")`.
-const AGENT_TYPEHASH: [u8; 32] =
-    word(b"26f05c2f7239b6983075e58321292d77b3aa173d19b27257ac96ab362570f508");
+const AGENT_TYPEHASH: [u8; 32] = word(b"26f05c2f7239b6983075e58321292d77b3aa173d19b27257ac96ab362570f508");
 /// Separator of the domain `Exchange`, version 1, chain 1337, zero contract, on both networks.
-const DOMAIN_SEPARATOR: [u8; 32] =
-    word(b"d79297fcdf2ffcd4ae223d01edaa2ba214ff8f401d7c9300d995d17c82aa4040");
+const DOMAIN_SEPARATOR: [u8; 32] = word(b"d79297fcdf2ffcd4ae223d01edaa2ba214ff8f401d7c9300d995d17c82aa4040");
 
 /// Why a key, an address or a signature was refused. No text repeats what was given: it may be a key.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -42,9 +40,7 @@ pub enum SigningError {
 impl fmt::Display for SigningError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Key => {
-                f.write_str("key is neither 32 bytes nor 64 hex digits of a valid private key")
-            }
+            Self::Key => f.write_str("key is neither 32 bytes nor 64 hex digits of a valid private key"),
             Self::Address => f.write_str("address is not 0x and 40 hex digits"),
             Self::Signature => f.write_str("signature recovers no signer"),
             Self::Json(reason) => write!(f, "action is no JSON that can be hashed: {reason}"),
@@ -63,10 +59,7 @@ impl Address {
     /// Reads `0x` and 40 hex digits of either case.
     pub fn parse(text: &str) -> Result<Self, SigningError> {
         let digits = text.strip_prefix("0x").filter(|digits| digits.len() == 40);
-        digits
-            .and_then(hex_bytes)
-            .map(Self)
-            .ok_or(SigningError::Address)
+        digits.and_then(hex_bytes).map(Self).ok_or(SigningError::Address)
     }
 
     fn of(public: &PublicKey) -> Self {
@@ -122,9 +115,7 @@ impl Key {
         let bytes = if let Ok(raw) = <[u8; 32]>::try_from(text) {
             Zeroizing::new(raw)
         } else {
-            let text = std::str::from_utf8(text)
-                .map_err(|_| SigningError::Key)?
-                .trim();
+            let text = std::str::from_utf8(text).map_err(|_| SigningError::Key)?.trim();
             let digits = text.strip_prefix("0x").unwrap_or(text);
             if digits.len() != 64 {
                 return Err(SigningError::Key);
@@ -147,10 +138,7 @@ impl Key {
     /// Signs an action given as msgpack, as an L1 action of the venue.
     pub fn sign_l1(&self, action_msgpack: &[u8], scope: &Scope) -> Signature {
         let digest = agent_digest(&action_hash(action_msgpack, scope), scope.mainnet);
-        let signed = RecoverableSignature::sign_ecdsa_recoverable(
-            Message::from_digest(digest),
-            &self.secret,
-        );
+        let signed = RecoverableSignature::sign_ecdsa_recoverable(Message::from_digest(digest), &self.secret);
         let (recovery, compact) = signed.serialize_compact();
         let (mut r, mut s) = ([0; 32], [0; 32]);
         r.copy_from_slice(&compact[..32]);
@@ -205,15 +193,8 @@ pub fn agent_digest(connection_id: &[u8; 32], mainnet: bool) -> [u8; 32] {
 ///
 /// The action is brought to its canonical form first. A signature over another form recovers some
 /// other address, never an error: that is the venue's own behaviour.
-pub fn recover_l1(
-    action_json: &[u8],
-    scope: &Scope,
-    r: &str,
-    s: &str,
-    v: u8,
-) -> Result<Address, SigningError> {
-    let action: Value =
-        serde_json::from_slice(action_json).map_err(|e| SigningError::Json(e.to_string()))?;
+pub fn recover_l1(action_json: &[u8], scope: &Scope, r: &str, s: &str, v: u8) -> Result<Address, SigningError> {
+    let action: Value = serde_json::from_slice(action_json).map_err(|e| SigningError::Json(e.to_string()))?;
     let action = canonical(action).map_err(SigningError::Shape)?;
     let mut packed = Vec::with_capacity(action_json.len());
     action.pack(&mut packed);
@@ -226,8 +207,7 @@ pub fn recover_l1(
     let mut compact = [0; 64];
     compact[..32].copy_from_slice(&scalar(r).ok_or(SigningError::Signature)?);
     compact[32..].copy_from_slice(&scalar(s).ok_or(SigningError::Signature)?);
-    let signature = RecoverableSignature::from_compact(&compact, recovery)
-        .map_err(|_| SigningError::Signature)?;
+    let signature = RecoverableSignature::from_compact(&compact, recovery).map_err(|_| SigningError::Signature)?;
     let public = signature
         .recover_ecdsa(Message::from_digest(digest))
         .map_err(|_| SigningError::Signature)?;

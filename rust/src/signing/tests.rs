@@ -17,9 +17,7 @@ fn scope(mainnet: bool, vault: Option<&str>) -> Scope {
 
 fn sign(json: &str, scope: &Scope) -> (String, String, u8) {
     let mut packed = Vec::new();
-    serde_json::from_str::<Value>(json)
-        .unwrap()
-        .pack(&mut packed);
+    serde_json::from_str::<Value>(json).unwrap().pack(&mut packed);
     let signature = Key::read(KEY).unwrap().sign_l1(&packed, scope);
     let (mut r, mut s) = (Vec::new(), Vec::new());
     write_scalar(&mut r, &signature.r);
@@ -90,11 +88,7 @@ fn signatures_equal_those_of_the_official_sdk() {
 #[test]
 fn a_signature_is_worth_nothing_on_the_other_network_or_for_another_scope() {
     let (r, s, v) = sign(GTC, &scope(true, None));
-    let recover = |json: &str, scope: &Scope| {
-        recover_l1(json.as_bytes(), scope, &r, &s, v)
-            .unwrap()
-            .to_string()
-    };
+    let recover = |json: &str, scope: &Scope| recover_l1(json.as_bytes(), scope, &r, &s, v).unwrap().to_string();
     assert_eq!(recover(GTC, &scope(true, None)), SIGNER);
     assert_ne!(recover(GTC, &scope(false, None)), SIGNER);
     assert_ne!(
@@ -120,10 +114,7 @@ fn a_signature_is_worth_nothing_on_the_other_network_or_for_another_scope() {
     let padded = GTC.replace("\"p\":\"100\"", "\"p\":\"100.0\"");
     assert_eq!(recover(&padded, &scope(true, None)), SIGNER);
     assert_ne!(
-        recover(
-            &GTC.replace("\"p\":\"100\"", "\"p\":\"101\""),
-            &scope(true, None)
-        ),
+        recover(&GTC.replace("\"p\":\"100\"", "\"p\":\"101\""), &scope(true, None)),
         SIGNER
     );
 }

@@ -14,10 +14,7 @@ use crate::order::CloidSource;
 use crate::position::{Dollars, Position};
 use crate::types::{Cloid, MarketKey, Ns, Side};
 
-const KEY: MarketKey = MarketKey {
-    dex: 1,
-    asset: 110_026,
-};
+const KEY: MarketKey = MarketKey { dex: 1, asset: 110_026 };
 /// When the positions of these tests were opened.
 const ENTRY: Ns = Ns(1_000_000_000_000);
 

@@ -55,13 +55,7 @@ fn absent_crossed_and_stale_data_satisfy_no_market_condition() {
         }),
         None
     );
-    assert_eq!(
-        rule(Snapshot {
-            oracle: None,
-            ..met
-        }),
-        None
-    );
+    assert_eq!(rule(Snapshot { oracle: None, ..met }), None);
 }
 
 #[test]
@@ -69,10 +63,7 @@ fn holding_time_comes_first_and_the_time_stop_needs_no_market() {
     let met = |now| market("100", "100.1", now);
     let rule = |snapshot: &Snapshot, now| exit_rule(&position("1"), snapshot, &settings(), now);
     assert_eq!(rule(&met(after(999)), after(999)), None);
-    assert_eq!(
-        rule(&met(after(1_000)), after(1_000)),
-        Some(ExitReason::MarkRegression)
-    );
+    assert_eq!(rule(&met(after(1_000)), after(1_000)), Some(ExitReason::MarkRegression));
     let blind = Snapshot::empty(KEY);
     assert_eq!(rule(&blind, after(29_999)), None);
     assert_eq!(rule(&blind, after(30_000)), Some(ExitReason::TimeStop));
@@ -91,21 +82,11 @@ fn the_optional_conditions_hold_by_their_own_parameters() {
     options.quick_profit.enabled = true;
     // 99.6 * 1.002 = 99.7992.
     assert_eq!(
-        exit_rule(
-            &position("1"),
-            &market("99.7992", "101", now),
-            &options,
-            now
-        ),
+        exit_rule(&position("1"), &market("99.7992", "101", now), &options, now),
         Some(ExitReason::QuickProfit)
     );
     assert_eq!(
-        exit_rule(
-            &position("1"),
-            &market("99.79919999", "101", now),
-            &options,
-            now
-        ),
+        exit_rule(&position("1"), &market("99.79919999", "101", now), &options, now),
         None
     );
     options.quick_profit.enabled = false;
@@ -116,22 +97,14 @@ fn the_optional_conditions_hold_by_their_own_parameters() {
         Some(ExitReason::EdgeEvaporated)
     );
     assert_eq!(
-        exit_rule(
-            &position("1"),
-            &market("99.91999999", "101", now),
-            &options,
-            now
-        ),
+        exit_rule(&position("1"), &market("99.91999999", "101", now), &options, now),
         None
     );
     let unknown = Position {
         entry_edge: None,
         ..position("1")
     };
-    assert_eq!(
-        exit_rule(&unknown, &market("99.92", "101", now), &options, now),
-        None
-    );
+    assert_eq!(exit_rule(&unknown, &market("99.92", "101", now), &options, now), None);
     options.edge_evaporated.enabled = false;
     options.oracle_reversal.enabled = true;
     let turned = Snapshot {

@@ -31,10 +31,7 @@ fn an_exit_is_claimed_once_priced_beyond_the_touch_and_dated_by_its_frame() {
     assert_eq!(order.edge, Some(Bps::parse("-5").unwrap()));
     assert_eq!(orders.try_recv(), Ok(order));
     assert_eq!(look(after(1_400), ExitPath::Backup), Outcome::Flattening);
-    assert_eq!(
-        (orders.len(), watcher.deadline(&position("1.239"))),
-        (0, None)
-    );
+    assert_eq!((orders.len(), watcher.deadline(&position("1.239"))), (0, None));
 }
 
 #[test]
@@ -53,26 +50,11 @@ fn the_backup_alone_dates_an_exit_by_the_frame_that_made_it_due() {
         )
     };
     let met = |frame, now, path| {
-        watcher.on_market_update(
-            &spec(),
-            &market("99", "100", frame),
-            Some(&position("-1")),
-            now,
-            path,
-        )
+        watcher.on_market_update(&spec(), &market("99", "100", frame), Some(&position("-1")), now, path)
     };
-    assert_eq!(
-        look(after(2_000), after(2_000), ExitPath::Primary),
-        Outcome::Holding
-    );
-    assert_eq!(
-        met(after(2_100), after(2_100), ExitPath::Primary),
-        Outcome::PathOff
-    );
-    assert_eq!(
-        met(after(2_150), after(2_150), ExitPath::Primary),
-        Outcome::PathOff
-    );
+    assert_eq!(look(after(2_000), after(2_000), ExitPath::Primary), Outcome::Holding);
+    assert_eq!(met(after(2_100), after(2_100), ExitPath::Primary), Outcome::PathOff);
+    assert_eq!(met(after(2_150), after(2_150), ExitPath::Primary), Outcome::PathOff);
     assert_eq!(watcher.deadline(&position("-1")), None);
     let order = claimed(met(after(2_150), after(2_200), ExitPath::Backup));
     assert_eq!(
@@ -117,10 +99,7 @@ fn a_full_channel_gives_the_claim_back_and_is_tried_again() {
         flatten_queue_max: 1,
         ..settings()
     });
-    let other = MarketKey {
-        dex: 1,
-        asset: 110_027,
-    };
+    let other = MarketKey { dex: 1, asset: 110_027 };
     let now = after(1_000);
     let mut second_market = market("100", "100.1", now);
     second_market.key = other;
@@ -135,15 +114,7 @@ fn a_full_channel_gives_the_claim_back_and_is_tried_again() {
         now,
         ExitPath::Primary,
     ));
-    let look = |now| {
-        watcher.on_market_update(
-            &spec(),
-            &second_market,
-            Some(&second),
-            now,
-            ExitPath::Backup,
-        )
-    };
+    let look = |now| watcher.on_market_update(&spec(), &second_market, Some(&second), now, ExitPath::Backup);
     assert_eq!(look(now), Outcome::ChannelFull);
     assert!(!watcher.set().is_flattening(other));
     assert!(
@@ -162,13 +133,7 @@ fn a_time_stop_without_a_fresh_price_uses_what_was_seen_last_or_waits() {
     let (watcher, _orders) = watcher(settings());
     let now = after(40_000);
     let look = |snapshot: Snapshot, now| {
-        watcher.on_market_update(
-            &spec(),
-            &snapshot,
-            Some(&position("1")),
-            now,
-            ExitPath::Primary,
-        )
+        watcher.on_market_update(&spec(), &snapshot, Some(&position("1")), now, ExitPath::Primary)
     };
     assert_eq!(look(Snapshot::empty(KEY), now), Outcome::NoOrder);
     assert_eq!(watcher.deadline(&position("1")), Some(after(40_200)));
@@ -193,17 +158,8 @@ fn a_request_stands_until_the_position_is_gone_and_outranks_the_time_stop_only_i
         ..settings()
     });
     let quiet = |ms| market("99", "101", after(ms));
-    let request =
-        |reason, ms| watcher.request(&spec(), &quiet(ms), Some(&position("1")), reason, after(ms));
-    let look = |ms| {
-        watcher.on_market_update(
-            &spec(),
-            &quiet(ms),
-            Some(&position("1")),
-            after(ms),
-            ExitPath::Backup,
-        )
-    };
+    let request = |reason, ms| watcher.request(&spec(), &quiet(ms), Some(&position("1")), reason, after(ms));
+    let look = |ms| watcher.on_market_update(&spec(), &quiet(ms), Some(&position("1")), after(ms), ExitPath::Backup);
     let order = claimed(request(ExitReason::Operator, 10));
     assert_eq!(
         (order.reason, order.path, order.due),
@@ -213,10 +169,7 @@ fn a_request_stands_until_the_position_is_gone_and_outranks_the_time_stop_only_i
     watcher.release(KEY, order.cloid, ReleaseReason::Expired, after(20));
     assert_eq!(look(219), Outcome::BackingOff);
     let again = claimed(look(220));
-    assert_eq!(
-        (again.reason, again.path),
-        (ExitReason::Operator, ExitPath::Backup)
-    );
+    assert_eq!((again.reason, again.path), (ExitReason::Operator, ExitPath::Backup));
     watcher.release(KEY, again.cloid, ReleaseReason::NotSent, after(230));
     assert_eq!(claimed(look(30_000)).reason, ExitReason::TimeStop);
     assert_eq!(
@@ -249,21 +202,13 @@ fn both_paths_at_once_send_exactly_one_flatten() {
                     scope.spawn(move || {
                         let snapshot = market("100", "100.1", after(1_000));
                         barrier.wait();
-                        let outcome = watcher.on_market_update(
-                            &spec(),
-                            &snapshot,
-                            Some(&position("1")),
-                            after(1_000),
-                            path,
-                        );
+                        let outcome =
+                            watcher.on_market_update(&spec(), &snapshot, Some(&position("1")), after(1_000), path);
                         usize::from(matches!(outcome, Outcome::Claimed(_)))
                     })
                 })
                 .collect();
-            threads
-                .into_iter()
-                .map(|thread| thread.join().unwrap())
-                .sum()
+            threads.into_iter().map(|thread| thread.join().unwrap()).sum()
         });
         assert_eq!((wins, orders.len()), (1, 1));
     }

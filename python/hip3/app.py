@@ -1,0 +1,312 @@
+"""`hip3 run`: wires venue, trader, backup, recording and view together, and takes them down in order.
+
+Owns the event loop's tasks and nothing that decides. The end of a run goes: no new entries, the position
+policy, the last read of the venue's account, backup and sockets down, recording closed, summary.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import os
+import signal
+import sys
+from collections.abc import Callable
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import orjson
+from rich.console import Console
+
+from hip3.clock import Clock
+from hip3.config import Config
+from hip3.errors import ConfigError, Hip3Error, Stopped, VenueUnreachable
+from hip3.execution.backup import MarkRegressionMonitor, StaleBookReader
+from hip3.execution.submit import Dispatcher
+from hip3.execution.summary import summarize, trader_equity_usd
+from hip3.execution.trader import TradingState
+from hip3.loop import Loop
+from hip3.research.record import Recorder
+from hip3.startup import Stage, link_settings, open_venue, prepare
+from hip3.status.live import LiveView
+from hip3.status.log import Log
+from hip3.status.publish import StatusServer, socket_path
+from hip3.status.snapshot import SnapshotSource
+from hip3.status.tables import summary_table
+from hip3.venue.account import read_account
+from hip3.venue.http import BlockingHttp, HttpClient
+from hip3.venue.info import Info
+from hip3.venue.link import Link
+from hip3.venue.subscriptions import Subscription
+
+OnState = Callable[[bool, str], None]
+#: Pause of the event loop's heartbeat, well under the backup's stall limit.
+BEAT_S = 0.05
+#: Pause between looks at the end of a run: are the positions left?
+LOOK_S = 0.05
+#: Pause between requests to leave, for positions whose flatten order filled nothing.
+FLATTEN_AGAIN_S = 0.25
+#: Pause between fetches of log notices.
+LOG_S = 0.1
+
+
+@dataclass(frozen=True, slots=True)
+class RunOptions:
+    """What the command line adds to the configuration."""
+
+    duration_s: float | None = None
+    headless: bool = False
+    json: bool = False
+    confirm_live: bool = False
+
+
+def main(config: Config, options: RunOptions) -> int:
+    """`hip3 run`: trades until the duration ends or a signal comes, then prints the summary."""
+    if config.text("venue.name") == "mainnet" and config.text("run.mode") == "live" and not options.confirm_live:
+        raise ConfigError("live orders on mainnet need --confirm-live")
+    # The backup thread must get the interpreter within a fraction of its interval.
+    sys.setswitchinterval(0.0005)
+    summary = asyncio.run(run(config, options))
+    if options.json:
+        sys.stdout.write(orjson.dumps(summary).decode() + "\n")
+    else:
+        Console().print(summary_table(summary, "run"))
+    if summary["state"] == TradingState.HALTED.value:
+        raise Stopped("the venue takes nothing that this key signs; see the log, then `hip3 check`")
+    if summary["interrupted"]:
+        return 130
+    return 0
+
+
+async def run(config: Config, options: RunOptions) -> dict[str, Any]:
+    """One run from its preparation to its summary."""
+    async with AsyncExitStack() as stack:
+        where, signer = await open_venue(config, stack)
+        assert signer is not None
+        http = HttpClient(where.http_url, config.number("links.http_timeout_ms") / 1000)
+        stack.push_async_callback(http.close)
+        stage = await prepare(config, where, signer, Info(http))
+        return await Session(config, options, stage, http).run()
+
+
+class Session:
+    """One run: its parts, its tasks, its end."""
+
+    def __init__(self, config: Config, options: RunOptions, stage: Stage, http: HttpClient) -> None:
+        self.config = config
+        self.options = options
+        self.stage = stage
+        self.clock = Clock()
+        self.http = http
+        self.interrupted = False
+        self.started_ns = self.clock.now_ns()
+        self.on_screen = sys.stdout.isatty() and not options.headless and not options.json
+        self.log = Log(sys.stderr, muted=self.on_screen)
+        self.recorder = self._open_recorder()
+        record = self.recorder.write if self.recorder is not None else None
+        if record is not None:
+            record(self.started_ns, stage.start.to_line())
+        self.trader = stage.start.build(stage.signer, record, self.clock.now_ns)
+        self.order_link = self._link("order", self._user_subscriptions(), self._on_order_link, pong_counts=True)
+        self.data_link = self._link("market data", self._market_subscriptions(), self._on_data_link, pong_counts=False)
+        self.dispatcher = Dispatcher(self.trader, self.clock, self.order_link, http.post)
+        self.loop = Loop(self.trader, self.dispatcher, self.clock)
+        self.backup = self._backup()
+        self.reader = StaleBookReader(
+            self.trader, self.clock, self._blocking_http().post, config.number("exit.book_age_ms_max")
+        )
+        self.snapshots = SnapshotSource(self)
+        self._stopping = asyncio.Event()
+
+    # ------------------------------------------------------------- wiring
+
+    def _open_recorder(self) -> Recorder | None:
+        directory = self.config.text("record.dir")
+        return Recorder(Path(directory), self.config.number("record.queue_max")) if directory else None
+
+    def _link(self, name: str, subscriptions: list[Subscription], on_state: OnState, *, pong_counts: bool) -> Link:
+        settings = link_settings(self.config, pong_counts=pong_counts)
+        return Link(name, self.stage.where.ws_url, subscriptions, self._on_frame, on_state, self.clock, settings)
+
+    def _blocking_http(self) -> BlockingHttp:
+        return BlockingHttp(self.stage.where.http_url, self.config.number("links.http_timeout_ms") / 1000)
+
+    def _backup(self) -> MarkRegressionMonitor:
+        running = asyncio.get_running_loop()
+        return MarkRegressionMonitor(
+            self.trader,
+            self.clock,
+            lambda: running.call_soon_threadsafe(self.loop.pump),
+            self._blocking_http().post,
+            self.config.number("exit.backup_interval_ms"),
+        )
+
+    def _user_subscriptions(self) -> list[Subscription]:
+        user = self.stage.account.user
+        subscriptions: list[Subscription] = [{"type": kind, "user": user} for kind in ("orderUpdates", "userFills")]
+        return subscriptions + [{"type": "clearinghouseState", "user": user, "dex": d} for d in self.stage.dexs]
+
+    def _market_subscriptions(self) -> list[Subscription]:
+        return [{"type": kind, "coin": m.coin} for m in self.stage.markets for kind in ("activeAssetCtx", "bbo")]
+
+    def _on_frame(self, frame: bytes, recv_ns: int) -> None:
+        self.loop.on_frame(frame, recv_ns)
+
+    def _on_order_link(self, ready: bool, why: str) -> None:
+        self.log.event("info" if ready else "warning", "order_link", ready=ready, why=why)
+        self.trader.on_link(ready, self.clock.now_ns())
+        self.loop.pump()
+
+    def _on_data_link(self, ready: bool, why: str) -> None:
+        self.log.event("info" if ready else "warning", "data_link", ready=ready, why=why)
+
+    # -------------------------------------------------------------- running
+
+    async def run(self) -> dict[str, Any]:
+        """Trades until the duration ends, a signal comes or a part fails; returns the summary."""
+        self._take_signals()
+        status = StatusServer(
+            self.snapshots.take,
+            socket_path(self.config, os.environ),
+            self.config.number("status.refresh_ms"),
+            self.config.number("status.viewers_max"),
+        )
+        view = LiveView(self.snapshots.take, self.config.number("status.refresh_ms")) if self.on_screen else None
+        parts = [
+            self.order_link.run(),
+            self.data_link.run(),
+            self._beat(),
+            self._pass_on_notices(),
+            status.run(),
+        ]
+        if view is not None:
+            parts.append(view.run())
+        tasks = [asyncio.create_task(part) for part in parts]
+        gc.collect()
+        gc.freeze()
+        self._start_threads()
+        try:
+            await self._until_stopped(tasks)
+            self.trader.stop_entries(self.clock.now_ns())
+            await self._leave_positions()
+            equity = await self._venue_equity()
+        finally:
+            self.backup.stop()
+            self.reader.stop()
+            self.loop.stop()
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+            await self.dispatcher.close(1.0)
+            if self.recorder is not None:
+                await asyncio.to_thread(self.recorder.close)
+        return self._summary(equity)
+
+    def _take_signals(self) -> None:
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            loop.add_signal_handler(number, self._interrupt)
+
+    def _interrupt(self) -> None:
+        self.interrupted = True
+        self._stopping.set()
+
+    def _start_threads(self) -> None:
+        if self.config.switch("exit.backup"):
+            self.backup.start()
+        self.reader.start()
+
+    async def _until_stopped(self, tasks: list[asyncio.Task[None]]) -> None:
+        """Waits for the end of the duration or a signal; the failure of any part ends the run."""
+        stop = asyncio.create_task(self._stopping.wait())
+        start_timeout_s = self.config.number("run.start_timeout_ms") / 1000
+        loop = asyncio.get_running_loop()
+        begin = loop.time()
+        try:
+            while not stop.done():
+                elapsed = loop.time() - begin
+                if self.options.duration_s is not None and elapsed >= self.options.duration_s:
+                    return
+                if self.trader.state is TradingState.STARTING and elapsed > start_timeout_s:
+                    raise VenueUnreachable(f"not ready after {start_timeout_s:g} s: {self._what_is_missing()}")
+                if self.trader.state is TradingState.HALTED:
+                    return
+                if self.backup.failure is not None:
+                    raise RuntimeError("the backup monitor failed") from self.backup.failure
+                left = 1.0 if self.options.duration_s is None else self.options.duration_s - elapsed
+                done, _ = await asyncio.wait([stop, *tasks], timeout=min(0.25, left), return_when="FIRST_COMPLETED")
+                for task in done - {stop}:
+                    task.result()
+        finally:
+            stop.cancel()
+
+    def _what_is_missing(self) -> str:
+        for link in (self.order_link, self.data_link):
+            if not link.is_ready:
+                missing = f", {len(link.missing)} subscriptions unacknowledged" if link.missing else ""
+                return f"the {link.name} link ({link.last_drop or 'connecting'}{missing})"
+        return "the account state of " + ", ".join(d or "the main dex" for d in self.stage.dexs)
+
+    async def _beat(self) -> None:
+        while True:
+            self.backup.beat()
+            await asyncio.sleep(BEAT_S)
+
+    async def _pass_on_notices(self) -> None:
+        while True:
+            self.log.notices(self.trader.take_notices())
+            await asyncio.sleep(LOG_S)
+
+    # ---------------------------------------------------------------- ending
+
+    async def _leave_positions(self) -> None:
+        """By policy: leaves every position and waits for the orders' ends, or leaves things as they are."""
+        flatten = self.config.text("run.on_exit") == "flatten"
+        deadline = self.clock.now_ns() + self.config.number("run.exit_timeout_ms") * 1_000_000
+        asked_ns = 0
+        while self.clock.now_ns() < deadline:
+            now_ns = self.clock.now_ns()
+            held = bool(self.trader.engine.positions())
+            if not self.trader.desk.table.live and not (flatten and held):
+                return
+            if flatten and held and now_ns - asked_ns > FLATTEN_AGAIN_S * 1e9:
+                asked_ns = now_ns
+                self.trader.flatten("operator", now_ns)
+                self.loop.pump()
+            await asyncio.sleep(LOOK_S)
+
+    async def _venue_equity(self) -> Decimal | None:
+        """Equity by the venue's own account, read over REST; None where it does not answer."""
+        stage = self.stage
+        try:
+            account = stage.account
+            report = await read_account(Info(self.http), account.signer, account.user, stage.universe, stage.dexs)
+        except Hip3Error as error:
+            self.log.event("warning", "final_account_unread", why=str(error))
+            return None
+        return report.equity(stage.dexs, stage.universe)
+
+    def _summary(self, venue_equity: Decimal | None) -> dict[str, Any]:
+        stage = self.stage
+        baseline = stage.account.baseline(stage.dexs, stage.universe)
+        self.log.notices(self.trader.take_notices())
+        return {
+            **summarize(self.trader),
+            "state": self.trader.state.value,
+            "interrupted": self.interrupted,
+            "venue": stage.where.name,
+            "mode": self.config.text("run.mode"),
+            "markets": len(stage.markets),
+            "duration_s": round((self.clock.now_ns() - self.started_ns) / 1e9, 3),
+            "venue_equity_usd": None if venue_equity is None else format(venue_equity.normalize(), "f"),
+            "trader_equity_usd": format(trader_equity_usd(self.trader, baseline).normalize(), "f"),
+            "sent": {"websocket": self.dispatcher.sent_ws, "http": self.dispatcher.sent_http},
+            "backup_sweeps": self.backup.sweeps,
+            "backup_sent_over_http": self.backup.sent_over_http,
+            "reconnects": {link.name: link.drops for link in (self.order_link, self.data_link)},
+            "recording": None if self.recorder is None else str(self.recorder.directory),
+            "recording_failure": None if self.recorder is None else self.recorder.failure or None,
+        }

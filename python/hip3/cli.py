@@ -1,0 +1,189 @@
+"""The command line: verbs and their flags, nothing else. Each verb calls its own module's `main`."""
+
+from __future__ import annotations
+
+import argparse
+import difflib
+import os
+import sys
+from pathlib import Path
+from typing import NoReturn
+
+from hip3 import __version__
+from hip3.config import Config, default_path, load, write_template
+from hip3.errors import CheckFailed, ConfigError, Hip3Error, UsageError
+from hip3.options import as_toml, table
+
+INTERRUPTED = 130
+
+
+class Parser(argparse.ArgumentParser):
+    """Wrong words become one line with the nearest right one, and exit status 2."""
+
+    def error(self, message: str) -> NoReturn:
+        """Raises UsageError instead of printing the whole usage."""
+        raise UsageError(f"{message}; see `{self.prog} --help`")
+
+    def parse_known_args(self, args=None, namespace=None):  # type: ignore[no-untyped-def]
+        """Parses, and names the nearest option for one that is not known."""
+        found, rest = super().parse_known_args(args, namespace)
+        wrong = next((word for word in rest if word.startswith("-")), None)
+        if wrong is not None:
+            known = [o for action in self._actions for o in action.option_strings]
+            near = difflib.get_close_matches(wrong.partition("=")[0], known, n=1, cutoff=0.5)
+            self.error(f"unknown option {wrong}" + (f"; did you mean {near[0]}?" if near else ""))
+        return found, rest
+
+
+def build_parser() -> Parser:
+    """All verbs."""
+    parser = Parser(prog="hip3", description="Trades left-behind liquidity on Hyperliquid's HIP-3 perpetuals.")
+    parser.add_argument("--version", action="version", version=f"hip3 {__version__}")
+    verbs = parser.add_subparsers(dest="verb", metavar="COMMAND", required=True, parser_class=Parser)
+
+    shared = Parser(add_help=False)
+    shared.add_argument("--config", type=Path, metavar="FILE", help="configuration file")
+    shared.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="override one option")
+    shared.add_argument("--venue", metavar="NAME", help="sim, testnet or mainnet")
+
+    run = verbs.add_parser("run", parents=[shared], help="trade")
+    run.add_argument("--mode", metavar="MODE", help="observe or live")
+    run.add_argument("--duration", type=_seconds, metavar="S", help="end after this many seconds")
+    run.add_argument("--headless", action="store_true", help="log lines instead of the status view")
+    run.add_argument("--json", action="store_true", help="print the summary as one JSON object")
+    run.add_argument("--seed", type=int, metavar="N", help="seed of the embedded venue")
+    run.add_argument("--scenario", metavar="NAME", help="scenario of the embedded venue")
+    run.add_argument("--record", metavar="DIR", help="record every input")
+    run.add_argument("--confirm-live", action="store_true", help="needed for live orders on mainnet")
+
+    sim = verbs.add_parser("sim", help="the simulated venue alone, for any Hyperliquid client")
+    sim.add_argument("--port", type=int, default=3001, metavar="P", help="loopback port, 0 for any free one")
+    sim.add_argument("--seed", type=int, default=1, metavar="N", help="same seed, same oracle and quotes")
+    sim.add_argument("--fund", action="append", default=[], metavar="ADDRESS=USDC[:unified]", help="an account")
+    sim.add_argument("--scenario", default="default", metavar="NAME|FILE", help="scenario")
+    sim.add_argument("--parent-pipe", action="store_true", help=argparse.SUPPRESS)
+
+    replay = verbs.add_parser("replay", help="a recording through the same trader again")
+    replay.add_argument("path", type=Path, metavar="PATH")
+    replay.add_argument("--settings", type=Path, metavar="RECORDING", help="judge by the start line of this one")
+    replay.add_argument("--json", action="store_true", help="print the summary as one JSON object")
+
+    markets = verbs.add_parser("markets", parents=[shared], help="markets of every builder dex")
+    markets.add_argument("--json", action="store_true", help="print one JSON object")
+
+    check = verbs.add_parser("check", parents=[shared], help="what would stop a start, each with its remedy")
+    check.add_argument("--json", action="store_true", help="print one JSON object")
+
+    config = verbs.add_parser("config", help="configuration file and effective values")
+    actions = config.add_subparsers(dest="action", metavar="ACTION", required=True, parser_class=Parser)
+    init = actions.add_parser("init", help="write a file with every option explained")
+    init.add_argument("--path", type=Path, metavar="FILE", help="where to; the default place otherwise")
+    init.add_argument("--force", action="store_true", help="overwrite")
+    show = actions.add_parser("show", parents=[shared], help="effective values and where each comes from")
+    show.add_argument("--json", action="store_true", help="print one JSON object")
+
+    status = verbs.add_parser("status", parents=[shared], help="look at a running trader")
+    status.add_argument("--once", action="store_true", help="one snapshot instead of the live view")
+    status.add_argument("--json", action="store_true", help="the snapshot as one JSON object")
+    return parser
+
+
+def _seconds(text: str) -> float:
+    try:
+        seconds = float(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of seconds") from None
+    if not 0 < seconds < 10**8:
+        raise argparse.ArgumentTypeError("must be above zero")
+    return seconds
+
+
+def load_config(args: argparse.Namespace) -> Config:
+    """The configuration with the flags of the command line over it."""
+    overrides = list(args.set)
+    flags = {"venue": "venue.name", "mode": "run.mode", "seed": "run.seed", "scenario": "run.scenario"}
+    for flag, key in flags.items():
+        if getattr(args, flag, None) is not None:
+            overrides.append(f"{key}={getattr(args, flag)}")
+    if getattr(args, "record", None) is not None:
+        overrides.append(f"record.dir={args.record}")
+    return load(args.config, overrides)
+
+
+def dispatch(args: argparse.Namespace) -> int:
+    """Calls the verb; modules are imported here so that a small verb starts fast."""
+    match args.verb:
+        case "run":
+            from hip3 import app
+
+            return app.main(
+                load_config(args), app.RunOptions(args.duration, args.headless, args.json, args.confirm_live)
+            )
+        case "sim":
+            from hip3.sim import server
+
+            return server.main(args.port, args.seed, args.fund, args.scenario, args.parent_pipe)
+        case "replay":
+            from hip3.research import replay
+
+            return replay.main(args.path, args.settings, args.json)
+        case "markets":
+            from hip3.venue import markets
+
+            return markets.main(load_config(args), args.json)
+        case "check":
+            from hip3.venue import check
+
+            return check.main(load_config(args), args.json)
+        case "status":
+            from hip3.status import attach
+
+            return attach.main(load_config(args), args.once, args.json)
+        case _:
+            return config_init(args) if args.action == "init" else config_show(args)
+
+
+def config_init(args: argparse.Namespace) -> int:
+    """Writes the configuration file; an existing one stays unless `--force` is given."""
+    path: Path = args.path or default_path(os.environ)
+    if path.exists() and not args.force:
+        raise ConfigError(f"{path} exists; --force overwrites it")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(write_template(), encoding="utf-8")
+    except OSError as error:
+        raise CheckFailed(f"{path}: {error.strerror}") from error
+    sys.stdout.write(f"{path}\n")
+    return 0
+
+
+def config_show(args: argparse.Namespace) -> int:
+    """Prints every effective value, as TOML-like lines or one JSON object."""
+    config = load_config(args)
+    if args.json:
+        import orjson
+
+        rows = {key: {"value": value, "origin": config.origins[key]} for key, value in config.values.items()}
+        body = {"options": rows, "markets": config.markets}
+        sys.stdout.write(orjson.dumps(body, default=str).decode() + "\n")
+        return 0
+    for key, value in config.values.items():
+        sys.stdout.write(f"{key} = {as_toml(value)}  # {table()[key].unit}; {config.origins[key]}\n")
+    for coin, values in config.markets.items():
+        for name, value in values.items():
+            sys.stdout.write(f'market."{coin}".{name} = {as_toml(value)}\n')
+    return 0
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Runs one command; every foreseen failure is one line on standard error and an exit status."""
+    try:
+        return dispatch(build_parser().parse_args(argv))
+    except Hip3Error as error:
+        sys.stderr.write(f"hip3: {error}\n")
+        return error.exit_status
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1

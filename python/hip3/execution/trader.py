@@ -1,0 +1,460 @@
+"""`Trader`: the one door for frames, timers and sweeps, and the only place that decides what goes out.
+
+Without I/O and without a clock: every input carries its time, everything to send comes out of
+`take_outbound`, everything to log out of `take_notices`. Given the same inputs in the same order it does
+the same again, which is what a replay of a recording relies on. One lock makes it safe for its two
+callers, the event loop and the backup thread; nothing in here waits.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter, deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from decimal import Decimal
+from enum import StrEnum
+from typing import Any
+
+import orjson
+
+from hip3._hip3 import (
+    AccountState,
+    EdgePeriod,
+    Engine,
+    Entry,
+    Fill,
+    FlattenOrder,
+    LatencyHistogram,
+    Malformed,
+    OrderUpdate,
+    PostReply,
+    Resync,
+    Signer,
+    VenueError,
+)
+from hip3.execution.desk import FILLS_OVERLAP_MS, MS, DeskSettings, OrderDesk
+from hip3.execution.gates import EntryContext, EntryRefusal, refuse_entry
+from hip3.execution.orders import Order, OrderKind, OrderState
+from hip3.execution.outbound import Notice, Outbound
+from hip3.execution.replies import Consequence, consequence_of
+
+#: How long entries rest after the venue asked for fewer requests: its own limit is one action in ten seconds.
+SLOW_DOWN_MS = 10_000
+#: Notices kept for a shell that does not fetch them.
+NOTICES_MAX = 1000
+#: Exits kept for the status view.
+EXITS_MAX = 200
+
+Recorder = Callable[[int, bytes], None]
+
+
+class TradingState(StrEnum):
+    """What the trader may send."""
+
+    STARTING = "starting"
+    TRADING = "trading"
+    #: No entries; exits and cancels pass.
+    REDUCING = "reducing"
+    #: Nothing passes: the venue takes nothing that this key signs.
+    HALTED = "halted"
+
+
+@dataclass(frozen=True, slots=True)
+class Exit:
+    """One position left: why, through which path, and the edges at entry and exit."""
+
+    time_ns: int
+    coin: str
+    reason: str
+    path: str
+    sz: str
+    avg_px: Decimal | None
+
+
+@dataclass(slots=True)
+class Timings:
+    """Latency histograms in nanoseconds; filled only where the shell gave a stopwatch."""
+
+    frame_to_decision: LatencyHistogram = field(default_factory=LatencyHistogram)
+    frame_to_wire: LatencyHistogram = field(default_factory=LatencyHistogram)
+    exit_to_wire: LatencyHistogram = field(default_factory=LatencyHistogram)
+    exit_latency: dict[str, LatencyHistogram] = field(
+        default_factory=lambda: {"primary": LatencyHistogram(), "backup": LatencyHistogram()}
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class TraderSettings:
+    """What the trader is told at its start. `dexs` are those whose account must be read before entries."""
+
+    desk: DeskSettings
+    dexs: frozenset[str]
+    sz_decimals: dict[int, int]
+    sends_orders: bool = True
+
+
+class Trader:
+    """See the module's head."""
+
+    def __init__(
+        self,
+        engine: Engine,
+        signer: Signer,
+        settings: TraderSettings,
+        recorder: Recorder | None = None,
+        stopwatch: Callable[[], int] | None = None,
+    ) -> None:
+        self.engine = engine
+        self.settings = settings
+        self.state = TradingState.STARTING
+        self.timings = Timings()
+        self.accounts: dict[str, AccountState] = {}
+        self.exits: deque[Exit] = deque(maxlen=EXITS_MAX)
+        self.exit_counts: Counter[tuple[str, str]] = Counter()
+        self.entries = 0
+        self.fills = 0
+        self.refusals: Counter[str] = Counter()
+        self.would_be_entries = 0
+        self.order_link_up = False
+        self.desk = OrderDesk(signer, settings.desk, self._on_order_end, self._on_order_refused)
+        self._lock = threading.RLock()
+        self._recorder = recorder
+        self._stopwatch = stopwatch
+        self._notices: deque[Notice] = deque(maxlen=NOTICES_MAX)
+        self._slowed_until_ns = 0
+        self._next_edge_log_ns = 0
+        self._first_account: dict[str, AccountState] = {}
+
+    # -------------------------------------------------------------- inputs
+
+    def on_frame(self, frame: bytes, recv_ns: int) -> None:
+        """One frame of either socket, or a REST answer in a frame's shape; `recv_ns` is its arrival."""
+        with self._lock:
+            self._record(recv_ns, frame)
+            events = self.engine.on_frame(frame, recv_ns)
+            if self._stopwatch is not None:
+                self.timings.frame_to_decision.record(max(0, self._stopwatch() - recv_ns))
+            self._take_flattens(recv_ns)
+            for event in events or ():
+                self._on_event(event, recv_ns)
+            self.desk.flush(recv_ns, recv_ns)
+
+    def on_timer(self, now_ns: int) -> None:
+        """To be called when `next_timer_ns` has come: deadlines, batch windows, the edge summary."""
+        with self._lock:
+            self._control(now_ns, "timer")
+            self.engine.on_deadline(now_ns)
+            self._take_flattens(now_ns)
+            for order in self.desk.check(now_ns, self._venue_ms(now_ns)):
+                self._notice("error", "order_given_up", cloid=order.cloid, coin=order.coin, state=order.state.value)
+            self.desk.flush(now_ns, now_ns)
+            self._log_edges(now_ns)
+
+    def sweep(self, now_ns: int) -> int:
+        """The backup path: the exit rule over all positions. Returns the claims made."""
+        with self._lock:
+            self._control(now_ns, "sweep")
+            claims = self.engine.sweep_exits(now_ns)
+            self._take_flattens(now_ns)
+            self.desk.flush(now_ns, now_ns)
+            return claims
+
+    def on_link(self, up: bool, now_ns: int) -> None:
+        """The order socket came up (all its subscriptions acknowledged) or went down."""
+        with self._lock:
+            self._control(now_ns, "link", up=up)
+            self.order_link_up = up
+            if up:
+                start_ms = now_ns // MS - FILLS_OVERLAP_MS
+                request = {"type": "userFillsByTime", "user": self.settings.desk.user, "startTime": start_ms}
+                self.desk.ask("fills", {**request, "aggregateByTime": False}, (), now_ns, self._venue_ms(now_ns))
+            else:
+                self.desk.drop_entries("order link down", now_ns)
+                self.desk.on_link_down(now_ns)
+            self._update_state()
+
+    def on_unsent(self, post_id: int, why: str, now_ns: int) -> None:
+        """A message did not leave the process, provably."""
+        with self._lock:
+            self._control(now_ns, "unsent", id=post_id, why=why)
+            self.desk.on_unsent(post_id, why, now_ns)
+
+    def on_lost(self, post_id: int, now_ns: int) -> None:
+        """A message may have left, and no answer will come."""
+        with self._lock:
+            self._control(now_ns, "lost", id=post_id)
+            self.desk.on_lost(post_id, now_ns)
+
+    def stop_entries(self, now_ns: int) -> None:
+        """No new entries from here on; what was queued ends as not sent."""
+        with self._lock:
+            self._control(now_ns, "stop_entries")
+            if self.state is not TradingState.HALTED:
+                self.state = TradingState.REDUCING
+            self.engine.set_entries_enabled(False)
+            self.desk.drop_entries("entries stopped", now_ns)
+
+    def flatten(self, reason: str, now_ns: int) -> int:
+        """Asks for the exit of every open position; returns the claims made."""
+        with self._lock:
+            self._control(now_ns, "flatten", reason=reason)
+            made = sum(self.engine.request_exit(p.asset, reason, now_ns) for p in self.engine.positions())
+            self._take_flattens(now_ns)
+            self.desk.flush(now_ns, now_ns)
+            return made
+
+    # ------------------------------------------------------------- outputs
+
+    def take_outbound(self) -> Outbound | None:
+        """The next message to send; each is handed to one caller only."""
+        with self._lock:
+            return self.desk.outbox.popleft() if self.desk.outbox else None
+
+    def take_notices(self) -> list[Notice]:
+        """What happened since the last call, oldest first."""
+        with self._lock:
+            notices = list(self._notices)
+            self._notices.clear()
+            return notices
+
+    def next_timer_ns(self) -> int:
+        """When `on_timer` wants to be called next."""
+        with self._lock:
+            times = [self._next_edge_log_ns, self.desk.next_due_ns(), self.engine.next_deadline_ns()]
+            return min(t for t in times if t is not None)
+
+    def reading(self) -> threading.RLock:
+        """The lock, for readers that need several figures of one moment."""
+        return self._lock
+
+    # -------------------------------------------------------------- events
+
+    def _on_event(self, event: Any, now_ns: int) -> None:
+        match event:
+            case Entry():
+                self._on_entry(event, now_ns)
+            case Fill():
+                self._on_fill(event, now_ns)
+            case OrderUpdate():
+                self.desk.on_update(event, now_ns)
+            case PostReply():
+                self._on_reply(event, now_ns)
+            case AccountState():
+                self.accounts[event.dex] = event
+                self._first_account.setdefault(event.dex, event)
+                self._update_state()
+            case Resync():
+                self._notice("warning", "position_resync", coin=event.coin, was=event.was, now=event.now)
+            case VenueError():
+                self._notice("warning", "venue_error", text=event.text)
+            case Malformed():
+                self._notice("warning", "malformed_frame", reason=event.reason)
+            case _:
+                pass
+
+    def _on_entry(self, signal: Entry, now_ns: int) -> None:
+        refusal = refuse_entry(
+            EntryContext(
+                entries_allowed=self.state is TradingState.TRADING,
+                sends_orders=self.settings.sends_orders,
+                order_link_up=self.order_link_up,
+                account_read=self.settings.dexs <= self.accounts.keys(),
+                slowed_until_ns=self._slowed_until_ns,
+                room_in_flight=self.desk.has_room_for_entries(),
+                now_ns=now_ns,
+            )
+        )
+        self._notice(
+            "info",
+            "entry_signal",
+            coin=signal.coin,
+            side="buy" if signal.is_buy else "sell",
+            px=signal.px,
+            sz=signal.sz,
+            edge_bps=signal.edge_bps,
+            net_edge_bps=signal.net_edge_bps,
+            refused=refusal.value if refusal else None,
+        )
+        if refusal is not None:
+            self.refusals[refusal.value] += 1
+            self.would_be_entries += refusal is EntryRefusal.OBSERVE_ONLY
+            self.engine.settle_entry(signal.cloid, False, now_ns)
+            return
+        order = Order(
+            cloid=signal.cloid,
+            kind=OrderKind.ENTRY,
+            asset=signal.asset,
+            coin=signal.coin,
+            is_buy=signal.is_buy,
+            px=signal.px,
+            sz=signal.sz,
+            sz_decimals=self.settings.sz_decimals[signal.asset],
+            decided_ns=now_ns,
+        )
+        self.desk.submit(order, now_ns)
+
+    def _take_flattens(self, now_ns: int) -> None:
+        while (wanted := self.engine.pop_flatten()) is not None:
+            if self._stopwatch is not None and wanted.path in self.timings.exit_latency:
+                late_ns = max(0, self._stopwatch() - wanted.due_ns)
+                self.timings.exit_latency[wanted.path].record(late_ns)
+            self._submit_flatten(wanted, now_ns)
+
+    def _submit_flatten(self, wanted: FlattenOrder, now_ns: int) -> None:
+        self._notice(
+            "info",
+            "exit",
+            coin=wanted.coin,
+            reason=wanted.reason,
+            path=wanted.path,
+            px=wanted.px,
+            sz=wanted.sz,
+        )
+        order = Order(
+            cloid=wanted.cloid,
+            kind=OrderKind.FLATTEN,
+            asset=wanted.asset,
+            coin=wanted.coin,
+            is_buy=wanted.is_buy,
+            px=wanted.px,
+            sz=wanted.sz,
+            sz_decimals=self.settings.sz_decimals[wanted.asset],
+            decided_ns=now_ns,
+            reason=wanted.reason,
+            path=wanted.path,
+        )
+        self.desk.submit(order, now_ns)
+
+    def _on_fill(self, fill: Fill, now_ns: int) -> None:
+        order = self.desk.on_fill(fill, now_ns)
+        if not fill.applied:
+            return
+        self.fills += 1
+        self._notice(
+            "info",
+            "fill",
+            coin=fill.coin,
+            side="buy" if fill.is_buy else "sell",
+            px=fill.px,
+            sz=fill.sz,
+            fee=fill.fee,
+            position=fill.position,
+        )
+        if order is not None and order.kind is OrderKind.FLATTEN and Decimal(fill.position) == 0:
+            self.exit_counts[order.reason, order.path] += 1
+            self.exits.append(Exit(now_ns, order.coin, order.reason, order.path, order.sz, order.avg_px))
+
+    def _on_reply(self, reply: PostReply, now_ns: int) -> None:
+        post = self.desk.posts.get(reply.id)
+        if reply.kind == "error" or post is None or post.kind in ("order", "cancel"):
+            if reply.kind == "error":
+                self._notice("warning", "post_error", id=reply.id, text=reply.payload.decode(errors="replace"))
+                self.desk.on_lost(reply.id, now_ns)
+            else:
+                self.desk.on_answer(reply.id, reply.payload, now_ns)
+            return
+        del self.desk.posts[reply.id]
+        body = orjson.loads(reply.payload)
+        data = body.get("data") if isinstance(body, dict) else None
+        if post.kind == "status":
+            self.desk.on_status(post, data, now_ns)
+        elif post.kind == "fills" and isinstance(data, list):
+            user = self.settings.desk.user
+            frame = {"channel": "userFills", "data": {"isSnapshot": True, "user": user, "fills": data}}
+            for event in self.engine.on_frame(orjson.dumps(frame), now_ns) or ():
+                self._on_event(event, now_ns)
+            self.desk.on_fills_read(post, now_ns)
+
+    # ----------------------------------------------------------- order ends
+
+    def _on_order_end(self, order: Order, now_ns: int) -> None:
+        filled = order.applied > 0
+        if order.kind is OrderKind.ENTRY:
+            self.engine.settle_entry(order.cloid, filled, now_ns)
+            self.entries += filled
+        else:
+            self.engine.release_claim(order.asset, order.cloid, order.state.value, now_ns)
+        level = "info" if filled else "warning"
+        self._notice(
+            level,
+            "order_end",
+            coin=order.coin,
+            kind=order.kind.value,
+            state=order.state.value,
+            why=order.refusal,
+        )
+
+    def _on_order_refused(self, order: Order, text: str, now_ns: int) -> None:
+        match consequence_of(text):
+            case Consequence.SLOW_DOWN:
+                self._slowed_until_ns = now_ns + SLOW_DOWN_MS * MS
+                self._notice("warning", "slowed_down", text=text, pause_ms=SLOW_DOWN_MS)
+            case Consequence.STOP_ENTRIES:
+                self.state = TradingState.REDUCING
+                self.engine.set_entries_enabled(False)
+                self._notice("error", "entries_stopped", text=text, remedy="fund the dex, then start again")
+            case Consequence.HALT:
+                self.state = TradingState.HALTED
+                self.engine.set_entries_enabled(False)
+                self._notice("error", "halted", text=text, remedy="approve this agent for the account: hip3 check")
+            case Consequence.RESYNC:
+                request = {"type": "userFillsByTime", "user": self.settings.desk.user}
+                start_ms = now_ns // MS - FILLS_OVERLAP_MS
+                body = {**request, "startTime": start_ms, "aggregateByTime": False}
+                self.desk.ask("fills", body, (), now_ns, self._venue_ms(now_ns))
+            case Consequence.NONE:
+                pass
+
+    # -------------------------------------------------------------- helpers
+
+    def _update_state(self) -> None:
+        read = self.settings.dexs <= self.accounts.keys()
+        if self.state is TradingState.STARTING and read and (self.order_link_up or not self.settings.sends_orders):
+            self.state = TradingState.TRADING
+            self._notice("info", "trading", markets=len(self.settings.sz_decimals))
+
+    def _venue_ms(self, now_ns: int) -> int:
+        """The venue's time, as far as frames tell; with silent frames the local time less three seconds."""
+        return max(self.engine.latest_venue_ms(), now_ns // MS - 3000)
+
+    def _log_edges(self, now_ns: int) -> None:
+        if now_ns < self._next_edge_log_ns:
+            return
+        self._next_edge_log_ns = now_ns + 1_000 * MS
+        period: EdgePeriod | None = self.engine.maybe_log(now_ns)
+        if period is None:
+            return
+        for row in period.rows:
+            self._notice(
+                "info",
+                "edges",
+                market=row.market,
+                max_buy_edge_bps=round(row.max_buy_edge_bps, 2),
+                max_sell_edge_bps=round(row.max_sell_edge_bps, 2),
+                threshold_bps=row.threshold_bps,
+                threshold_pct=round(row.threshold_pct),
+                updates=row.updates,
+            )
+        self._notice(
+            "info",
+            "edges_period",
+            global_max_edge_bps=round(period.global_max_edge_bps, 2),
+            threshold_bps=period.threshold_bps,
+            markets_tracked=period.markets_tracked,
+        )
+
+    def _notice(self, level: str, event: str, **fields: Any) -> None:
+        self._notices.append(Notice(level, event, fields))
+
+    def _record(self, now_ns: int, line: bytes) -> None:
+        if self._recorder is not None:
+            self._recorder(now_ns, line)
+
+    def _control(self, now_ns: int, kind: str, **fields: Any) -> None:
+        if self._recorder is not None:
+            data = {"kind": kind, **fields}
+            self._recorder(now_ns, orjson.dumps({"channel": "hip3", "data": data}))
+
+
+ORDER_STATES = tuple(state.value for state in OrderState)

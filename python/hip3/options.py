@@ -1,0 +1,147 @@
+"""The table of options (`default.toml`): what each is, its unit, range and reason, and how a value is checked."""
+
+from __future__ import annotations
+
+import difflib
+import re
+import tomllib
+from dataclasses import dataclass
+from decimal import Decimal, InvalidOperation
+from functools import cache
+from importlib import resources
+from typing import Any
+
+from hip3.errors import ConfigError
+
+Value = bool | int | str | Decimal | list[str]
+#: A private key's shape; such a text in a configuration file is refused and never echoed.
+KEY_SHAPE = re.compile(r"(?:0x)?[0-9a-fA-F]{64}")
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """One row of the table. `kind` follows from the default: bool, int, Decimal, str or list of str."""
+
+    key: str
+    default: Value
+    kind: type
+    unit: str
+    reason: str
+    min: Decimal | None
+    max: Decimal | None
+    choices: tuple[str, ...]
+
+    def read(self, value: Any) -> Value:
+        """The value in the option's type, or ConfigError naming key, value, range and unit."""
+        if isinstance(value, str) and self.kind in (bool, int, list):
+            value = self._from_text(value)
+        if self.kind is bool:
+            if not isinstance(value, bool):
+                raise self._wrong(value, "true or false")
+            return value
+        if self.kind is int:
+            if isinstance(value, bool) or not isinstance(value, int):
+                raise self._wrong(value, "a whole number")
+            self._check_range(Decimal(value))
+            return value
+        if self.kind is Decimal:
+            number = self._decimal(value)
+            self._check_range(number)
+            return number
+        if self.kind is list:
+            if not (isinstance(value, list) and all(isinstance(item, str) for item in value)):
+                raise self._wrong(value, "a list of texts")
+            return value
+        if not isinstance(value, str):
+            raise self._wrong(value, "a text")
+        if self.choices and value not in self.choices:
+            raise self._wrong(value, f"one of {', '.join(self.choices)}{did_you_mean(value, self.choices)}")
+        return value
+
+    def _from_text(self, text: str) -> Any:
+        """A value given as text (`--set`, environment) in the TOML sense; lists also separated by commas."""
+        if self.kind is list and not text.startswith("["):
+            return [item.strip() for item in text.split(",") if item.strip()]
+        try:
+            return tomllib.loads(f"value = {text}")["value"]
+        except tomllib.TOMLDecodeError:
+            return text
+
+    def _decimal(self, value: Any) -> Decimal:
+        if isinstance(value, bool) or not isinstance(value, int | str | Decimal):
+            raise self._wrong(value, "a number")
+        try:
+            number = Decimal(value)
+        except InvalidOperation:
+            raise self._wrong(value, "a number") from None
+        exponent = number.as_tuple().exponent
+        if not isinstance(exponent, int) or exponent < -4:
+            raise self._wrong(value, "a number with at most four decimals")
+        return number
+
+    def _check_range(self, number: Decimal) -> None:
+        if (self.min is not None and number < self.min) or (self.max is not None and number > self.max):
+            raise self._wrong(number, f"within {self.min} … {self.max} {self.unit}")
+
+    def _wrong(self, value: Any, wanted: str) -> ConfigError:
+        shown = "<hidden>" if KEY_SHAPE.fullmatch(str(value)) else value
+        return ConfigError(f"{self.key}: {shown!s} is not {wanted}")
+
+
+def did_you_mean(name: str, names: Any) -> str:
+    """`; did you mean …?` for the nearest name, or nothing."""
+    found = difflib.get_close_matches(name, list(names), n=1, cutoff=0.5)
+    return f"; did you mean {found[0]}?" if found else ""
+
+
+@cache
+def table() -> dict[str, Option]:
+    """All options by key, in the table's order."""
+    text = resources.files("hip3").joinpath("default.toml").read_text(encoding="utf-8")
+    rows: dict[str, Option] = {}
+
+    def walk(prefix: str, node: dict[str, Any]) -> None:
+        for name, child in node.items():
+            key = f"{prefix}.{name}" if prefix else name
+            if "default" in child:
+                rows[key] = _row(key, child)
+            else:
+                walk(key, child)
+
+    walk("", tomllib.loads(text))
+    return rows
+
+
+def _row(key: str, row: dict[str, Any]) -> Option:
+    default = row["default"]
+    numeric = "min" in row
+    kind = Decimal if numeric and isinstance(default, str) else type(default)
+    return Option(
+        key=key,
+        default=Decimal(default) if kind is Decimal else default,
+        kind=kind,
+        unit=row["unit"],
+        reason=row["reason"],
+        min=Decimal(str(row["min"])) if numeric else None,
+        max=Decimal(str(row["max"])) if numeric else None,
+        choices=tuple(row.get("choices", ())),
+    )
+
+
+def option(key: str) -> Option:
+    """The option of that key; ConfigError with the nearest name for another."""
+    found = table().get(key)
+    if found is None:
+        raise ConfigError(f"unknown option {key}{did_you_mean(key, table())}")
+    return found
+
+
+def as_toml(value: Value) -> str:
+    """A value as TOML writes it."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, list):
+        return "[" + ", ".join(f'"{item}"' for item in value) + "]"
+    if isinstance(value, str):
+        return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
+    return str(value)

@@ -1,0 +1,1 @@
+"""Recordings: written by a run, read by replays and studies."""

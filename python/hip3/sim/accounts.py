@@ -1,0 +1,127 @@
+"""Accounts: collateral, positions, open orders, fills. Money is integers of 10^-6, exact and conserved.
+
+A ledger is the collateral of one account on one dex, or of a unified account in one token. Positions of
+isolated markets hold a part of it of their own (`raw`), as the venue shows it.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict, deque
+from dataclasses import dataclass, field
+from typing import Any
+
+from hip3.sim.book import Order
+from hip3.sim.nonces import NonceSet
+from hip3.sim.wire import notional
+
+FILLS_MAX = 10_000
+ORDERS_MAX = 20_000
+
+
+@dataclass(slots=True)
+class Position:
+    """One open position. `szi` is signed in 10^-8; `cost` is the signed notional it was entered at."""
+
+    asset: int
+    szi: int
+    cost: int
+    leverage: int
+    isolated: bool
+    raw: int = 0
+
+
+@dataclass(slots=True)
+class Ledger:
+    """Collateral that backs positions: `cash` without the parts that isolated positions hold."""
+
+    cash: int = 0
+    positions: dict[int, Position] = field(default_factory=dict)
+
+    def total_raw(self) -> int:
+        """All collateral, before the value of positions."""
+        return self.cash + sum(p.raw for p in self.positions.values())
+
+    def value(self, marks: dict[int, int]) -> int:
+        """Collateral and positions at mark."""
+        return self.total_raw() + sum(notional(marks[p.asset], p.szi) for p in self.positions.values())
+
+    def available(self, marks: dict[int, int]) -> int:
+        """What new cross or isolated margin may be taken from."""
+        free = self.cash
+        for p in self.positions.values():
+            if not p.isolated:
+                worth = notional(marks[p.asset], p.szi)
+                free += worth - -(-abs(worth) // p.leverage)
+        return free
+
+
+@dataclass(slots=True)
+class Account:
+    """One address at the venue."""
+
+    user: str
+    unified: bool = False
+    internal: bool = False
+    ledgers: dict[int, Ledger] = field(default_factory=dict)
+    leverages: dict[int, int] = field(default_factory=dict)
+    nonces: NonceSet = field(default_factory=NonceSet)
+    open_orders: dict[int, Order] = field(default_factory=dict)
+    orders: OrderedDict[int, Order] = field(default_factory=OrderedDict)
+    by_cloid: dict[str, int] = field(default_factory=dict)
+    fills: deque[dict[str, Any]] = field(default_factory=lambda: deque(maxlen=FILLS_MAX))
+    volume: int = 0
+    requests: int = 0
+    last_over_ms: int = 0
+    cancel_at_ms: int | None = None
+    changed: bool = False
+
+    def remember(self, order: Order) -> None:
+        """Keeps an order for `orderStatus`; the oldest dead ones are forgotten beyond the bound."""
+        self.orders[order.oid] = order
+        if order.cloid is not None:
+            self.by_cloid[order.cloid] = order.oid
+        if len(self.orders) > ORDERS_MAX:
+            oid, old = self.orders.popitem(last=False)
+            if old.cloid is not None and self.by_cloid.get(old.cloid) == oid:
+                del self.by_cloid[old.cloid]
+
+
+def apply_trade(ledger: Ledger, position: Position, delta: int, px: int, fee: int) -> int:
+    """Books a trade of signed size `delta` at `px` with its fee; returns the closed profit before fees.
+
+    Total collateral changes by exactly the cash of the trade and the fee, whatever moves between the
+    ledger and an isolated position.
+    """
+    before = position.szi
+    paid = notional(px, delta)
+    ledger.cash -= fee
+    closing = 0 if before * delta >= 0 else min(abs(delta), abs(before)) * (1 if delta > 0 else -1)
+    closed_cost = position.cost * abs(closing) // abs(before) if closing else 0
+    pnl = -notional(px, closing) - closed_cost if closing else 0
+    opened = delta - closing
+    position.szi = before + delta
+    position.cost += -closed_cost + notional(px, opened)
+    if not position.isolated:
+        ledger.cash -= paid
+    else:
+        _book_isolated(ledger, position, before, closing, opened, px)
+    if position.szi == 0:
+        ledger.cash += position.raw
+        del ledger.positions[position.asset]
+    return pnl
+
+
+def _book_isolated(ledger: Ledger, position: Position, before: int, closing: int, opened: int, px: int) -> None:
+    """An opening trade takes its initial margin from the ledger; a closing one gives back its share."""
+    if closing:
+        left = before + closing
+        equity = position.raw + notional(px, before)
+        kept = equity * abs(left) // abs(before)
+        position.raw -= notional(px, closing)
+        released = position.raw + notional(px, left) - kept
+        position.raw -= released
+        ledger.cash += released
+    if opened:
+        margin = -(-abs(notional(px, opened)) // position.leverage)
+        ledger.cash -= margin
+        position.raw += margin - notional(px, opened)

@@ -1,0 +1,166 @@
+"""Oracle processes: one path per market, updates on its own phase, now and then a move that quotes lag behind.
+
+Owns where each market's oracle goes and when a dislocation begins; `makers` owns the quotes and reads from
+`Flow` when they may follow. How often, how far, which side and how long come from the market's measured
+figures (`FlowStats`); a market without figures only wanders.
+"""
+
+from __future__ import annotations
+
+import math
+import random
+
+from hip3.sim.agents import SCALE, AgentVenue, ceil_to, floor_to, stream, tick
+from hip3.sim.scenario import EventRules, FlowStats, Market, Scenario
+
+#: Pull of a wandering oracle back to its start: share of the distance a step, and its limit; and the distance
+#: beyond which no dislocation leads further out. Without them a market whose dislocations all have one side
+#: would run away over hours.
+PULL_SHARE = 0.05
+PULL_BPS_MAX = 10.0
+AWAY_BPS_MAX = 500.0
+#: No more than this share of the oracle's updates begins a dislocation of either kind.
+CHANCE_MAX = 0.5
+#: `shrink_5s` is a share of edges gone after this long.
+SHRINK_MS = 5000
+
+
+class EdgeModel:
+    """Chance, side, size and duration of one market's dislocations.
+
+    The body of the edges is exponential with the measured mean, at the measured rate. The tail is a power law
+    through the two points that the figures give: the body at its mean, and the share of moments at or above
+    the best threshold. It begins at `tail_start_bps` and its rate is multiplied by the scenario's factor.
+    """
+
+    def __init__(self, stats: FlowStats, rules: EventRules, scenario: Scenario) -> None:
+        self._stats = stats
+        self._rules = rules
+        per_update = scenario.oracle.interval_ms / (scenario.stats_hours * 3_600_000 * rules.moments_per_event)
+        tail_moments = 0.0
+        self.tail_alpha = rules.tail_alpha_max
+        share = stats.best_signals / stats.signals if stats.signals else 0.0
+        if 0 < share < math.exp(-1) and stats.best_threshold_bps > stats.avg_edge_bps > 0:
+            alpha = (-1 - math.log(share)) / math.log(stats.best_threshold_bps / stats.avg_edge_bps)
+            self.tail_alpha = min(max(alpha, rules.tail_alpha_min), rules.tail_alpha_max)
+            reach = (stats.best_threshold_bps / rules.tail_start_bps) ** self.tail_alpha
+            tail_moments = min(stats.best_signals * reach, float(stats.signals))
+        self.tail_chance = min(CHANCE_MAX, tail_moments * per_update * scenario.event_rate_factor)
+        self.body_chance = min(CHANCE_MAX, max(0.0, stats.signals - tail_moments) * per_update)
+
+    def draw(self, rng: random.Random) -> tuple[bool, float, bool] | None:
+        """(is_buy, edge in bps, of the tail) when a dislocation begins with this update."""
+        chance = rng.random()
+        if chance < self.tail_chance:
+            return rng.random() < self._stats.buy_ratio, self._tail_edge(rng.random()), True
+        if chance < self.tail_chance + self.body_chance:
+            edge = rng.expovariate(1 / self._stats.avg_edge_bps)
+            return rng.random() < self._stats.buy_ratio, min(edge, self._rules.tail_start_bps), False
+        return None
+
+    def _tail_edge(self, share: float) -> float:
+        """The tail's quantile function, cut at `edge_bps_max`."""
+        cut = (self._rules.tail_start_bps / self._rules.edge_bps_max) ** self.tail_alpha
+        left = 1 - share * (1 - cut)
+        return float(self._rules.tail_start_bps * left ** (-1 / self.tail_alpha))
+
+    def lag_ms(self, rng: random.Random) -> int:
+        """How long the makers stay away: within 5 s with probability `shrink_5s`, else longer."""
+        rules = self._rules
+        if rng.random() < self._stats.shrink_5s:
+            return round(rng.triangular(rules.lag_ms_min, min(rules.lag_ms_max, SHRINK_MS), rules.lag_ms_mode))
+        late = SHRINK_MS + rng.expovariate(1 / SHRINK_MS)
+        return round(min(late, rules.late_lag_ms_max))
+
+
+class Flow:
+    """One market in motion: its oracle, what its makers quote around, and when they may follow.
+
+    `bid` and `ask` are the makers' touch as they last quoted it (0 before the first quote).
+    """
+
+    def __init__(self, market: Market, dex_index: int, scenario: Scenario, seed: int) -> None:
+        self.market = market
+        self.dex_index = dex_index
+        self.oracle = int(market.px * SCALE)
+        self.centre = self.oracle
+        self.bid = 0
+        self.ask = 0
+        self.follow_ms = 0
+        self.event_edge_bps = 0.0
+        self._start = self.oracle
+        self._scenario = scenario
+        self._quiet_until_ms = 0
+        self._rng = stream(seed, market.coin, "oracle")
+        self._model = EdgeModel(market.stats, scenario.events, scenario) if market.stats else None
+        self.update_ms = self._rng.randrange(scenario.oracle.interval_ms)
+
+    def advance(self, now_ms: int) -> int:
+        """The oracle's next price, and with it when the makers follow. Called once per update."""
+        rules = self._scenario.oracle
+        jitter = self._rng.randint(-rules.interval_jitter_ms, rules.interval_jitter_ms)
+        self.update_ms = now_ms + max(rules.interval_ms_min, rules.interval_ms + jitter)
+        dislocated = now_ms < self.follow_ms and self.event_edge_bps > 0
+        drawn = None
+        if not dislocated:
+            self.event_edge_bps = 0.0
+            if self._model is not None and self.bid and now_ms >= self._quiet_until_ms:
+                drawn = self._model.draw(self._rng)
+                if drawn is not None and (self._away_bps() if drawn[0] else -self._away_bps()) > AWAY_BPS_MAX:
+                    drawn = None
+        if drawn is not None:
+            px = self._dislocate(now_ms, *drawn)
+        else:
+            px = self._wander(pulled=not dislocated)
+            if not dislocated:
+                makers = self._scenario.makers
+                self.follow_ms = now_ms + self._rng.randint(makers.lag_ms_min, makers.lag_ms_max)
+        reach = self.oracle * rules.move_bps_max // 10_000
+        self.oracle = min(max(px, self.oracle - reach), self.oracle + reach)
+        return self.oracle
+
+    def _dislocate(self, now_ms: int, is_buy: bool, edge_bps: float, tail: bool) -> int:
+        """The oracle price at which the standing touch has this edge, rounded so that the edge is no smaller."""
+        assert self._model is not None
+        lag_ms = self._model.lag_ms(self._rng)
+        self.follow_ms = now_ms + lag_ms
+        self.event_edge_bps = edge_bps
+        self._quiet_until_ms = self.follow_ms + (self._scenario.events.settle_ms if tail else 0)
+        if is_buy:
+            return self._on_grid(self.ask / (1 - edge_bps / 10_000), up=True)
+        return self._on_grid(self.bid / (1 + edge_bps / 10_000), up=False)
+
+    def _away_bps(self) -> float:
+        """How far the oracle stands from its start."""
+        return (self.oracle / self._start - 1) * 10_000
+
+    def _wander(self, pulled: bool) -> int:
+        pull_bps = min(max(-PULL_SHARE * self._away_bps(), -PULL_BPS_MAX), PULL_BPS_MAX) if pulled else 0.0
+        step_bps = self._rng.gauss(0.0, self.market.step_bps) + pull_bps
+        return self._on_grid(self.oracle * (1 + step_bps / 10_000), up=step_bps > 0)
+
+    def _on_grid(self, px: float, up: bool) -> int:
+        """Oracles are finer than the book by one digit where the venue's decimals allow it."""
+        finest = 10 ** (2 + self.market.sz_decimals)
+        whole = round(px)
+        step = max(min(finest, SCALE), tick(whole, self.market.sz_decimals) // 10)
+        return ceil_to(whole, step) if up else floor_to(whole, step)
+
+
+class OracleAgent:
+    """The deployers' relayers: each market's oracle on its own phase, one call per dex and block."""
+
+    def __init__(self, flows: list[Flow], start_ms: int) -> None:
+        self._by_dex: dict[int, list[Flow]] = {}
+        for flow in flows:
+            flow.update_ms += start_ms
+            self._by_dex.setdefault(flow.dex_index, []).append(flow)
+
+    def act(self, venue: AgentVenue, now_ms: int) -> None:
+        """Sets the prices of every market that is due. Marks follow the book, with the oracle as second voice."""
+        for dex_index, flows in self._by_dex.items():
+            due = [flow for flow in flows if now_ms >= flow.update_ms]
+            if due:
+                oracle_pxs = {flow.market.coin: flow.advance(now_ms) for flow in due}
+                book_pxs = {flow.market.coin: flow.centre for flow in due}
+                venue.set_oracle(dex_index, oracle_pxs, (oracle_pxs, book_pxs))

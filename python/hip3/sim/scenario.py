@@ -1,0 +1,286 @@
+"""What a simulated venue is made of: markets, prices, makers' habits, dislocations. Typed, loaded from TOML.
+
+Owns the shape of a scenario file and its checks. It runs nothing: `venue` reads the markets, `oracle` and
+`makers` the habits. A name means a file packaged beside this module, anything with a dot or a slash a path.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from dataclasses import dataclass, field, replace
+from decimal import Decimal
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+from hip3.sim.table import DERIVED, ScenarioError, build, rows
+
+#: Asset ids of builder dexs start here; each dex has room for this many markets.
+BUILDER_ASSET_BASE = 100_000
+BUILDER_ASSET_STRIDE = 10_000
+MARGIN_MODES = ("normal", "noCross", "strictIsolated")
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """A collateral token. `index` is its spot token index; `aligned` follows the venue's fee rules."""
+
+    index: int
+    name: str
+    aligned: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class OracleRules:
+    """How often an oracle speaks and how far it may move each time."""
+
+    interval_ms: int = 3000
+    interval_ms_min: int = 2500
+    interval_jitter_ms: int = 150
+    move_bps_max: int = 100
+    fallback_ms: int = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class MakerRules:
+    """How makers quote in quiet times. Lags are from the oracle's move to the requote."""
+
+    levels: int = 5
+    level_gap_bps: float = 1.5
+    lag_ms_min: int = 100
+    lag_ms_max: int = 700
+    touch_usd_min: int = 3000
+    touch_usd_max: int = 20_000
+    touch_spread_sigma: float = 0.45
+    flicker_per_block: float = 0.35
+
+
+@dataclass(frozen=True, slots=True)
+class EventRules:
+    """Dislocations: the oracle moves, the makers come back late.
+
+    A moment counted in a market's `FlowStats` is one frame with a positive edge; a dislocation gives
+    `moments_per_event` of them. `tail_start_bps` is where the tail of the edges begins, whose rate
+    `event_rate_factor` multiplies; the body keeps the measured rate.
+    """
+
+    moments_per_event: float = 20.0
+    tail_start_bps: float = 30.0
+    edge_bps_max: float = 90.0
+    tail_alpha_min: float = 2.0
+    tail_alpha_max: float = 5.0
+    lag_ms_min: int = 300
+    lag_ms_mode: int = 2000
+    lag_ms_max: int = 5000
+    late_lag_ms_max: int = 20_000
+    settle_ms: int = 4000
+
+
+@dataclass(frozen=True, slots=True)
+class FlowStats:
+    """Measured figures of one market, from which rate, side, size and convergence of its edges follow.
+
+    `signals` and `best_signals` are counts of moments over `stats_hours` of the scenario; `shrink_5s` the
+    share of edges gone after 5 s; `buy_ratio` the share of buy edges; `best_signals` of the moments had an
+    edge of at least `best_threshold_bps`.
+    """
+
+    signals: int
+    avg_edge_bps: float
+    shrink_5s: float
+    buy_ratio: float
+    best_threshold_bps: float
+    best_signals: int
+
+
+@dataclass(frozen=True, slots=True)
+class Market:
+    """One perpetual. `coin` is the venue's full name (`xyz:SILVER`), `px` the oracle at the start."""
+
+    coin: str
+    px: Decimal
+    sz_decimals: int
+    max_leverage: int
+    growth_mode: bool = True
+    fee_scale: Decimal = Decimal(1)
+    margin_mode: str = "noCross"
+    prev_day_px: Decimal | None = None
+    open_interest_usd: int = 20_000_000
+    day_volume_usd: int = 50_000_000
+    oi_cap_usd: int = 200_000_000
+    half_spread_bps: float = 1.5
+    step_bps: float = 0.8
+    touch_usd: int = 8000
+    stats: FlowStats | None = None
+    asset: int = field(default=-1, metadata=DERIVED)
+
+    @property
+    def only_isolated(self) -> bool:
+        """True when positions of this market cannot be cross-margined."""
+        return self.margin_mode != "normal"
+
+
+@dataclass(frozen=True, slots=True)
+class Dex:
+    """One perp dex; the main one has index 0 and the empty name. `collateral_token` is a spot token index."""
+
+    name: str
+    full_name: str
+    markets: tuple[Market, ...]
+    collateral_token: int = 0
+    deployer: str = "0x0000000000000000000000000000000000000000"
+    fee_recipient: str = "0x0000000000000000000000000000000000000000"
+    index: int = field(default=-1, metadata=DERIVED)
+
+
+@dataclass(frozen=True, slots=True)
+class Scenario:
+    """A whole venue at its start. Times in milliseconds."""
+
+    name: str
+    description: str
+    dexs: tuple[Dex, ...]
+    tokens: tuple[Token, ...]
+    block_ms: int = 100
+    ctx_interval_ms: int = 1000
+    account_interval_ms: int = 5000
+    answer_latency_ms: int = 0
+    greeting: bool = True
+    send_queue_frames_max: int = 20_000
+    event_rate_factor: float = 1.0
+    noise_taker_per_block: float = 0.0
+    stats_source: str = ""
+    stats_hours: float = 48.4
+    oracle: OracleRules = field(default_factory=OracleRules)
+    makers: MakerRules = field(default_factory=MakerRules)
+    events: EventRules = field(default_factory=EventRules)
+
+    def markets(self) -> list[Market]:
+        """All markets of all dexs in dex order."""
+        return [market for dex in self.dexs for market in dex.markets]
+
+    def token(self, index: int) -> Token:
+        """The token of a spot index; the loader made sure that every dex's collateral is there."""
+        return next(token for token in self.tokens if token.index == index)
+
+
+_PACKAGED = resources.files("hip3.sim").joinpath("scenarios")
+
+
+def available() -> list[str]:
+    """Names of the packaged scenarios."""
+    return sorted(entry.name[:-5] for entry in _PACKAGED.iterdir() if entry.name.endswith(".toml"))
+
+
+def load(name: str) -> Scenario:
+    """Reads a packaged scenario by name, or a file when `name` looks like a path. Raises ScenarioError."""
+    try:
+        if "." in name or "/" in name:
+            text = Path(name).read_text(encoding="utf-8")
+        elif name in (names := available()):
+            text = _PACKAGED.joinpath(f"{name}.toml").read_text(encoding="utf-8")
+        else:
+            raise ScenarioError(f"scenario {name!r} does not exist; packaged ones: {', '.join(names)}")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ScenarioError(f"scenario {name}: cannot be read: {error}") from error
+    return parse(text, name)
+
+
+def parse(text: str, source: str) -> Scenario:
+    """Builds a scenario from TOML text; `source` stands in errors. Raises ScenarioError."""
+    try:
+        table = tomllib.loads(text, parse_float=Decimal)
+    except tomllib.TOMLDecodeError as error:
+        raise ScenarioError(f"scenario {source}: not TOML: {error}") from error
+    try:
+        raw_dexs = rows(table.pop("dexs", None), "dexs")
+        dexs = tuple(_dex(row, index) for index, row in enumerate(raw_dexs))
+        raw_tokens = rows(table.pop("tokens", None), "tokens")
+        tokens = tuple(build(Token, row, f"tokens[{index}]") for index, row in enumerate(raw_tokens))
+        scenario = build(Scenario, table, "", dexs=dexs, tokens=tokens)
+        _check(scenario)
+    except ScenarioError as error:
+        raise ScenarioError(f"scenario {source}: {error}") from None
+    return scenario
+
+
+def _dex(row: dict[str, Any], index: int) -> Dex:
+    """One dex; `[dexs.series]` adds `count` markets made alike, for width."""
+    where = f"dexs[{index}]"
+    raw = dict(row)
+    series = raw.pop("series", None)
+    market_rows = list(rows(raw.pop("markets"), f"{where}.markets")) if "markets" in raw else []
+    if series is not None:
+        market_rows += _series(series, f"{where}.series")
+    name = raw.get("name", "")
+    markets = []
+    for position, market_row in enumerate(market_rows):
+        market = build(Market, market_row, f"{where}.markets[{position}]")
+        base = BUILDER_ASSET_BASE + BUILDER_ASSET_STRIDE * index if index else 0
+        coin = f"{name}:{market.coin}" if index else market.coin
+        markets.append(replace(market, coin=coin, asset=base + position))
+    return replace(build(Dex, raw, where, markets=tuple(markets)), index=index)
+
+
+def _series(value: Any, where: str) -> list[dict[str, Any]]:
+    """Rows of a series: prices spread over three orders of magnitude so that many tick sizes occur."""
+    if not isinstance(value, dict):
+        raise ScenarioError(f"{where}: a table is needed")
+    row = dict(value)
+    count, prefix = row.pop("count", 0), row.pop("prefix", "M")
+    if not isinstance(count, int) or not 0 < count <= BUILDER_ASSET_STRIDE:
+        raise ScenarioError(f"{where}.count: 1 to {BUILDER_ASSET_STRIDE}, not {count!r}")
+    if not isinstance(prefix, str) or not prefix.isalnum():
+        raise ScenarioError(f"{where}.prefix: letters and digits, not {prefix!r}")
+    prices = ("12.5", "48.2", "131.7", "362.4", "1240")
+    made = []
+    for number in range(count):
+        px = Decimal(prices[number % len(prices)]) + Decimal(number % 7) / 10
+        made.append({**row, "coin": f"{prefix}{number:03d}", "px": px})
+    return made
+
+
+def _check(scenario: Scenario) -> None:
+    """What the types cannot say. Raises ScenarioError with the key."""
+    if scenario.dexs[0].name:
+        raise ScenarioError('dexs[0].name: the first dex is the main one, its name is ""')
+    names = [dex.name for dex in scenario.dexs]
+    tokens = {token.index for token in scenario.tokens}
+    for dex in scenario.dexs:
+        where = f"dexs[{dex.index}]"
+        if names.count(dex.name) > 1 or (dex.index and not dex.name.isalnum()):
+            raise ScenarioError(f"{where}.name: {dex.name!r} must be letters and digits, once")
+        if dex.collateral_token not in tokens:
+            raise ScenarioError(f"{where}.collateral_token: {dex.collateral_token} is not among tokens")
+        coins = [market.coin for market in dex.markets]
+        for position, market in enumerate(dex.markets):
+            if market.coin in coins[:position]:
+                raise ScenarioError(f"{where}.markets[{position}].coin: {market.coin!r} stands there twice")
+            _check_market(market, f"{where}.markets[{position}]")
+    for key in ("block_ms", "ctx_interval_ms", "account_interval_ms", "send_queue_frames_max"):
+        if getattr(scenario, key) <= 0:
+            raise ScenarioError(f"{key}: must be positive")
+    for key in ("answer_latency_ms", "event_rate_factor", "noise_taker_per_block"):
+        if getattr(scenario, key) < 0:
+            raise ScenarioError(f"{key}: must not be negative")
+    if not 0 < scenario.oracle.interval_ms_min <= scenario.oracle.interval_ms:
+        raise ScenarioError("oracle.interval_ms_min: must be positive and at most oracle.interval_ms")
+    if not 0 < scenario.events.edge_bps_max < scenario.oracle.move_bps_max:
+        raise ScenarioError("events.edge_bps_max: must be positive and below oracle.move_bps_max")
+
+
+def _check_market(market: Market, where: str) -> None:
+    if not market.px > 0 or not market.px.is_finite():
+        raise ScenarioError(f"{where}.px: must be positive")
+    if not 0 <= market.sz_decimals <= 6:
+        raise ScenarioError(f"{where}.sz_decimals: 0 to 6, not {market.sz_decimals}")
+    if not 1 <= market.max_leverage <= 100:
+        raise ScenarioError(f"{where}.max_leverage: 1 to 100, not {market.max_leverage}")
+    if market.margin_mode not in MARGIN_MODES:
+        modes = ", ".join(MARGIN_MODES)
+        raise ScenarioError(f"{where}.margin_mode: one of {modes}, not {market.margin_mode!r}")
+    if market.half_spread_bps <= 0 or market.step_bps < 0 or market.touch_usd <= 0:
+        raise ScenarioError(f"{where}: half_spread_bps and touch_usd must be positive, step_bps not negative")
+    stats = market.stats
+    if stats is not None and not (0 <= stats.shrink_5s <= 1 and 0 <= stats.buy_ratio <= 1):
+        raise ScenarioError(f"{where}.stats: shrink_5s and buy_ratio are shares from 0 to 1")

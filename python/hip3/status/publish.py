@@ -1,0 +1,111 @@
+"""The status socket: snapshots to attached viewers over a Unix socket that only its owner can open.
+
+Read-only: what a viewer says is ignored. Each viewer has room for one snapshot; one that does not read
+misses those in between, and never delays the trader.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+import stat
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import orjson
+from websockets.asyncio.server import ServerConnection, unix_serve
+from websockets.exceptions import ConnectionClosed
+
+from hip3.config import Config
+from hip3.errors import ConfigError
+from hip3.status.snapshot import Snapshot
+
+REQUEST_BYTES_MAX = 4096
+SEND_TIMEOUT_S = 1.0
+#: Longest path of a Unix socket on Linux.
+PATH_BYTES_MAX = 107
+
+
+def socket_path(config: Config, environment: Mapping[str, str]) -> Path:
+    """Where the status socket is: the option, the runtime directory, else the user's state directory."""
+    named = config.text("status.socket")
+    if named:
+        path = Path(named).expanduser()
+    elif environment.get("XDG_RUNTIME_DIR"):
+        path = Path(environment["XDG_RUNTIME_DIR"]) / "hip3" / "status.sock"
+    else:
+        state = environment.get("XDG_STATE_HOME") or str(Path.home() / ".local" / "state")
+        path = Path(state) / "hip3" / "status.sock"
+    if len(os.fsencode(path)) > PATH_BYTES_MAX:
+        raise ConfigError(f"status.socket: {path} is longer than a socket path may be ({PATH_BYTES_MAX} bytes)")
+    return path
+
+
+def open_socket(path: Path) -> socket.socket:
+    """Binds the socket with mode 0600 in a directory of mode 0700; a live one of another run stays."""
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    found = path.parent.lstat()
+    if stat.S_ISLNK(found.st_mode) or found.st_uid != os.getuid():
+        raise ConfigError(f"status.socket: {path.parent} is a link or belongs to another user")
+    server = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    if path.exists():
+        probe = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        try:
+            probe.connect(str(path))
+        except OSError:
+            path.unlink()
+        else:
+            server.close()
+            raise FileExistsError(str(path))
+        finally:
+            probe.close()
+    # The mask is set before the bind, so that there is no moment in which others could connect.
+    mask = os.umask(0o077)
+    try:
+        server.bind(str(path))
+    finally:
+        os.umask(mask)
+    return server
+
+
+class StatusServer:
+    """Publishes snapshots while anybody looks; taking none costs nothing."""
+
+    def __init__(self, take: Callable[[], Snapshot], path: Path, refresh_ms: int, viewers_max: int) -> None:
+        self.path = path
+        self.problem = ""
+        self._take = take
+        self._refresh_s = refresh_ms / 1000
+        self._viewers_max = viewers_max
+        self._viewers = 0
+
+    async def run(self) -> None:
+        """Serves until cancelled. A socket that cannot be had is a `problem`, never the end of a run."""
+        try:
+            server = open_socket(self.path)
+        except (OSError, ConfigError) as error:
+            self.problem = f"no status socket: {error}"
+            await asyncio.Event().wait()
+            return
+        try:
+            async with unix_serve(self._serve, sock=server, max_size=REQUEST_BYTES_MAX, compression=None):
+                await asyncio.Event().wait()
+        finally:
+            self.path.unlink(missing_ok=True)
+
+    async def _serve(self, viewer: ServerConnection) -> None:
+        if self._viewers >= self._viewers_max:
+            await viewer.close(1013, "too many viewers")
+            return
+        self._viewers += 1
+        try:
+            while True:
+                body = orjson.dumps(self._take()).decode()
+                async with asyncio.timeout(SEND_TIMEOUT_S):
+                    await viewer.send(body)
+                await asyncio.sleep(self._refresh_s)
+        except (ConnectionClosed, TimeoutError):
+            return
+        finally:
+            self._viewers -= 1

@@ -1,0 +1,129 @@
+"""What the venue trades: every dex, every perpetual, with ids, lots, flags and collateral."""
+
+from __future__ import annotations
+
+import difflib
+import fnmatch
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+from hip3.errors import ConfigError
+from hip3.venue.fees import taker_rate, to_bps
+from hip3.venue.info import Info
+
+#: Asset ids of builder dexs begin here, ten thousand for each dex.
+BUILDER_ASSET_BASE = 100_000
+ASSETS_PER_DEX = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class Market:
+    """One perpetual as its dex's meta describes it; `coin` is the venue's full, case-sensitive name."""
+
+    asset: int
+    dex_index: int
+    dex: str
+    coin: str
+    sz_decimals: int
+    leverage_max: int
+    growth_mode: bool
+    deployer_fee_scale: Decimal
+    margin_mode: str
+    is_delisted: bool
+
+    def taker_fee_bps(self, user_rate: Decimal, referral_discount: Decimal) -> Decimal:
+        """The taker fee of this market in basis points, exact."""
+        return to_bps(
+            taker_rate(
+                user_rate,
+                is_builder_dex=self.dex_index > 0,
+                deployer_fee_scale=self.deployer_fee_scale,
+                growth_mode=self.growth_mode,
+                referral_discount=referral_discount,
+            )
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Dex:
+    """One perpetual dex; `name` is empty for the main one."""
+
+    index: int
+    name: str
+    collateral_token: int
+    collateral: str
+
+
+@dataclass(frozen=True, slots=True)
+class Universe:
+    """All dexs and markets at one moment."""
+
+    dexs: tuple[Dex, ...]
+    markets: tuple[Market, ...]
+
+    def select(self, include: list[str], exclude: list[str], most: int) -> list[Market]:
+        """Markets that match a pattern of `include` and none of `exclude`, at most `most`, by asset id.
+
+        Patterns are shell-like over full names (`xyz:*`, `BTC`), case-sensitive. A pattern without any
+        market is an error that names the nearest one; delisted markets are left out.
+        """
+        names = [m.coin for m in self.markets if not m.is_delisted]
+        for pattern in [*include, *exclude]:
+            if not any(fnmatch.fnmatchcase(name, pattern) for name in names):
+                raise ConfigError(f"markets: {pattern!r} matches no market of this venue{nearest(pattern, names)}")
+        chosen = [
+            m
+            for m in self.markets
+            if not m.is_delisted
+            and any(fnmatch.fnmatchcase(m.coin, p) for p in include)
+            and not any(fnmatch.fnmatchcase(m.coin, p) for p in exclude)
+        ]
+        if len(chosen) > most:
+            raise ConfigError(
+                f"markets: {len(chosen)} markets match, markets.max allows {most}; narrow markets.include"
+            )
+        return chosen
+
+    def dex_of(self, name: str) -> Dex:
+        """The dex of that name."""
+        return next(d for d in self.dexs if d.name == name)
+
+
+def nearest(name: str, names: list[str]) -> str:
+    """`; did you mean …?` for the nearest name whatever its case, or nothing."""
+    folded = {n.casefold(): n for n in names}
+    found = difflib.get_close_matches(name.casefold(), folded, n=1, cutoff=0.5)
+    return f"; did you mean {folded[found[0]]!r}?" if found else ""
+
+
+async def discover(info: Info) -> Universe:
+    """Reads all dexs and their metas; a dex keeps its index even where its meta is missing."""
+    listed = await info.perp_dexs()
+    metas = await info.all_perp_metas()
+    tokens = await info.spot_token_names()
+    dexs: list[Dex] = []
+    markets: list[Market] = []
+    for index, (row, meta) in enumerate(zip(listed, metas, strict=False)):
+        name = row["name"] if row else ""
+        token = int(meta.get("collateralToken", 0))
+        dexs.append(Dex(index, name, token, tokens.get(token, f"token {token}")))
+        dex_scale = str((row or {}).get("deployerFeeScale", "1.0"))
+        markets += [_market(index, name, i, entry, dex_scale) for i, entry in enumerate(meta["universe"])]
+    return Universe(tuple(dexs), tuple(markets))
+
+
+def _market(dex_index: int, dex: str, position: int, entry: dict[str, Any], dex_scale: str) -> Market:
+    base = BUILDER_ASSET_BASE + ASSETS_PER_DEX * dex_index if dex_index else 0
+    return Market(
+        asset=base + position,
+        dex_index=dex_index,
+        dex=dex,
+        coin=entry["name"],
+        sz_decimals=entry["szDecimals"],
+        leverage_max=entry["maxLeverage"],
+        growth_mode=entry.get("growthMode") == "enabled",
+        deployer_fee_scale=Decimal(str(entry.get("deployerFeeScale", dex_scale))),
+        margin_mode=entry.get("marginMode", "noCross" if entry.get("onlyIsolated") else "cross"),
+        is_delisted=bool(entry.get("isDelisted", False)),
+    )
