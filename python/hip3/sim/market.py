@@ -129,7 +129,8 @@ class LiveMarket:
             if worth >= IMPACT_NOTIONAL:
                 break
         px = worth * 10_000_000_000 // size if size else 0
-        return px // 10 ** (1 + self.spec.sz_decimals) * 10 ** (1 + self.spec.sz_decimals)
+        step: int = 10 ** (1 + self.spec.sz_decimals)
+        return px // step * step
 
     def universe_entry(self) -> dict[str, Any]:
         """The market's entry in its dex's meta; optional keys are absent, not null."""

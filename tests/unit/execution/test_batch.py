@@ -44,9 +44,12 @@ def test_entries_of_one_window_go_out_together_and_the_next_window_opens_anew() 
 def test_full_queues_refuse_and_count() -> None:
     scheduler = BatchScheduler(BatchLimits(reduce_only_max=1, cancel_max=1, new_max=1))
     cancel = CancelRequest(110026, "0x01")
-    assert scheduler.enqueue_reduce_only(order(1)) and not scheduler.enqueue_reduce_only(order(2))
-    assert scheduler.enqueue_cancel(cancel) and not scheduler.enqueue_cancel(cancel)
-    assert scheduler.enqueue_new(order(3), 0) and not scheduler.enqueue_new(order(4), 0)
+    assert scheduler.enqueue_reduce_only(order(1))
+    assert not scheduler.enqueue_reduce_only(order(2))
+    assert scheduler.enqueue_cancel(cancel)
+    assert not scheduler.enqueue_cancel(cancel)
+    assert scheduler.enqueue_new(order(3), 0)
+    assert not scheduler.enqueue_new(order(4), 0)
     assert scheduler.refused_full == 3
     assert len(scheduler) == 3
 

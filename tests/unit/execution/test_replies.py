@@ -76,7 +76,8 @@ def test_order_status_tells_unknown_from_unreadable() -> None:
     assert read_order_status({"status": "unknownOid"}) is None
     for data in (None, [], {"status": "order"}, {"status": "order", "order": {"order": {}, "status": "open"}}):
         outcome = read_order_status(data)
-        assert outcome is not None and outcome.told is Told.NOTHING
+        assert outcome is not None
+        assert outcome.told is Told.NOTHING
 
 
 def test_a_canceled_order_record_does_not_tell_what_was_executed() -> None:
