@@ -22,8 +22,8 @@ class Loop:
 
     def on_frame(self, frame: bytes, recv_ns: int) -> None:
         """One frame of either socket: decide, then send what was decided, in the same call."""
-        self._trader.on_frame(frame, recv_ns)
-        self.pump()
+        if self._trader.on_frame(frame, recv_ns):
+            self.pump()
 
     def pump(self) -> None:
         """Sends what waits in the outbox and moves the timer if a deadline came nearer."""

@@ -93,9 +93,9 @@ class Dispatcher:
     def _measure(self, message: Outbound) -> None:
         if message.origin_ns:
             taken_ns = max(0, self._clock.now_ns() - message.origin_ns)
-            self._trader.timings.frame_to_wire.record(taken_ns)
+            self._trader.tally.timings.frame_to_wire.record(taken_ns)
             if message.kind == "flatten":
-                self._trader.timings.exit_to_wire.record(taken_ns)
+                self._trader.tally.timings.exit_to_wire.record(taken_ns)
 
     async def close(self, timeout_s: float) -> None:
         """Waits for the HTTP requests under way, at most `timeout_s`, then cancels them."""

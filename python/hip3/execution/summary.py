@@ -44,33 +44,33 @@ def summarize(trader: Trader, journal: str | None = None) -> dict[str, Any]:
         cash = trader.engine.cash()
         by_reason: dict[str, int] = {}
         by_path: dict[str, int] = {"primary": 0, "backup": 0}
-        for (reason, path), count in sorted(trader.exit_counts.items()):
+        for (reason, path), count in sorted(trader.tally.exit_counts.items()):
             by_reason[reason] = by_reason.get(reason, 0) + count
             by_path[path] = by_path.get(path, 0) + count
-        paths = trader.timings.exit_latency
+        paths = trader.tally.timings.exit_latency
         return {
             "frames": counters["frames"],
             "frames_malformed": counters["frames_malformed"],
             "updates": counters["updates"],
-            "entries": trader.entries,
-            "exits": {"total": sum(trader.exit_counts.values()), "by_reason": by_reason, "by_path": by_path},
-            "would_be_entries": trader.would_be_entries,
+            "entries": trader.tally.entries,
+            "exits": {"total": sum(trader.tally.exit_counts.values()), "by_reason": by_reason, "by_path": by_path},
+            "would_be_entries": trader.tally.would_be_entries,
             "flattens_sent": trader.desk.flattens_sent,
             "flattens_duplicate": trader.desk.flattens_duplicate,
             "orders": dict(sorted(trader.desk.table.ended.items())) | {"live": len(trader.desk.table.live)},
             "inquiries": trader.desk.inquiries,
-            "fills": trader.fills,
+            "fills": trader.tally.fills,
             "realized_pnl_usd": str(sum((Decimal(row[3]) for row in cash), Decimal(0))),
             "fees_usd": str(sum((Decimal(row[2]) for row in cash), Decimal(0))),
             "open_positions": [
                 {"coin": p.coin, "szi": p.szi, "entry_px": p.entry_px} for p in trader.engine.positions()
             ],
-            "frame_to_decision_ns": latency_row(trader.timings.frame_to_decision),
-            "frame_to_wire_ns": latency_row(trader.timings.frame_to_wire),
-            "exit_to_wire_ns": latency_row(trader.timings.exit_to_wire),
+            "frame_to_decision_ns": latency_row(trader.tally.timings.frame_to_decision),
+            "frame_to_wire_ns": latency_row(trader.tally.timings.frame_to_wire),
+            "exit_to_wire_ns": latency_row(trader.tally.timings.exit_to_wire),
             "exit_latency_ns": {path: latency_row(histogram) for path, histogram in paths.items()},
             "refusals": {k: v for k, v in sorted(counters.items()) if k.startswith("refused_") and v}
-            | {f"gate_{k}": v for k, v in sorted(trader.refusals.items())},
+            | {f"gate_{k}": v for k, v in sorted(trader.tally.refusals.items())},
             "claims": {k: v for k, v in sorted(counters.items()) if k.startswith("claims_")},
             "resyncs": counters.get("resyncs", 0),
             "edge_summary": [edge_row(row) for row in trader.engine.edge_summary()],

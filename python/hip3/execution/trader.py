@@ -9,9 +9,8 @@ callers, the event loop and the backup thread; nothing in here waits.
 from __future__ import annotations
 
 import threading
-from collections import Counter, deque
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
 from typing import Any
@@ -25,7 +24,6 @@ from hip3._hip3 import (
     Entry,
     Fill,
     FlattenOrder,
-    LatencyHistogram,
     Malformed,
     OrderUpdate,
     PostReply,
@@ -35,17 +33,13 @@ from hip3._hip3 import (
 )
 from hip3.execution.desk import FILLS_OVERLAP_MS, MS, DeskSettings, OrderDesk
 from hip3.execution.gates import EntryContext, EntryRefusal, refuse_entry
-from hip3.execution.orders import Order, OrderKind, OrderState
+from hip3.execution.orders import Order, OrderKind
 from hip3.execution.outbound import Notice, Outbound
 from hip3.execution.replies import Consequence, consequence_of
+from hip3.execution.tally import Exit, Tally
 
 #: How long entries rest after the venue asked for fewer requests: its own limit is one action in ten seconds.
 SLOW_DOWN_MS = 10_000
-#: Notices kept for a shell that does not fetch them.
-NOTICES_MAX = 1000
-#: Exits kept for the status view.
-EXITS_MAX = 200
-
 Recorder = Callable[[int, bytes], None]
 
 
@@ -58,30 +52,6 @@ class TradingState(StrEnum):
     REDUCING = "reducing"
     #: Nothing passes: the venue takes nothing that this key signs.
     HALTED = "halted"
-
-
-@dataclass(frozen=True, slots=True)
-class Exit:
-    """One position left: why, through which path, and the edges at entry and exit."""
-
-    time_ns: int
-    coin: str
-    reason: str
-    path: str
-    sz: str
-    avg_px: Decimal | None
-
-
-@dataclass(slots=True)
-class Timings:
-    """Latency histograms in nanoseconds; filled only where the shell gave a stopwatch."""
-
-    frame_to_decision: LatencyHistogram = field(default_factory=LatencyHistogram)
-    frame_to_wire: LatencyHistogram = field(default_factory=LatencyHistogram)
-    exit_to_wire: LatencyHistogram = field(default_factory=LatencyHistogram)
-    exit_latency: dict[str, LatencyHistogram] = field(
-        default_factory=lambda: {"primary": LatencyHistogram(), "backup": LatencyHistogram()}
-    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,37 +78,36 @@ class Trader:
         self.engine = engine
         self.settings = settings
         self.state = TradingState.STARTING
-        self.timings = Timings()
+        self.tally = Tally()
         self.accounts: dict[str, AccountState] = {}
-        self.exits: deque[Exit] = deque(maxlen=EXITS_MAX)
-        self.exit_counts: Counter[tuple[str, str]] = Counter()
-        self.entries = 0
-        self.fills = 0
-        self.refusals: Counter[str] = Counter()
-        self.would_be_entries = 0
         self.order_link_up = False
         self.desk = OrderDesk(signer, settings.desk, self._on_order_end, self._on_order_refused)
         self._lock = threading.RLock()
         self._recorder = recorder
         self._stopwatch = stopwatch
-        self._notices: deque[Notice] = deque(maxlen=NOTICES_MAX)
         self._slowed_until_ns = 0
         self._next_edge_log_ns = 0
-        self._first_account: dict[str, AccountState] = {}
 
     # -------------------------------------------------------------- inputs
 
-    def on_frame(self, frame: bytes, recv_ns: int) -> None:
-        """One frame of either socket, or a REST answer in a frame's shape; `recv_ns` is its arrival."""
+    def on_frame(self, frame: bytes, recv_ns: int) -> bool:
+        """One frame of either socket, or a REST answer in a frame's shape; `recv_ns` is its arrival.
+
+        Returns whether there may be something to send or a nearer timer: False for most market frames.
+        """
         with self._lock:
-            self._record(recv_ns, frame)
+            if self._recorder is not None:
+                self._recorder(recv_ns, frame)
             events = self.engine.on_frame(frame, recv_ns)
             if self._stopwatch is not None:
-                self.timings.frame_to_decision.record(max(0, self._stopwatch() - recv_ns))
-            self._take_flattens(recv_ns)
+                self.tally.timings.frame_to_decision.record(max(0, self._stopwatch() - recv_ns))
+            flattened = self._take_flattens(recv_ns)
+            if not events and not flattened:
+                return self.engine.next_deadline_ns() is not None
             for event in events or ():
                 self._on_event(event, recv_ns)
             self.desk.flush(recv_ns, recv_ns)
+            return True
 
     def on_timer(self, now_ns: int) -> None:
         """To be called when `next_timer_ns` has come: deadlines, batch windows, the edge summary."""
@@ -147,7 +116,7 @@ class Trader:
             self.engine.on_deadline(now_ns)
             self._take_flattens(now_ns)
             for order in self.desk.check(now_ns, self._venue_ms(now_ns)):
-                self._notice("error", "order_given_up", cloid=order.cloid, coin=order.coin, state=order.state.value)
+                self.tally.note("error", "order_given_up", cloid=order.cloid, coin=order.coin, state=order.state.value)
             self.desk.flush(now_ns, now_ns)
             self._log_edges(now_ns)
 
@@ -214,8 +183,8 @@ class Trader:
     def take_notices(self) -> list[Notice]:
         """What happened since the last call, oldest first."""
         with self._lock:
-            notices = list(self._notices)
-            self._notices.clear()
+            notices = list(self.tally.notices)
+            self.tally.notices.clear()
             return notices
 
     def next_timer_ns(self) -> int:
@@ -242,14 +211,13 @@ class Trader:
                 self._on_reply(event, now_ns)
             case AccountState():
                 self.accounts[event.dex] = event
-                self._first_account.setdefault(event.dex, event)
                 self._update_state()
             case Resync():
-                self._notice("warning", "position_resync", coin=event.coin, was=event.was, now=event.now)
+                self.tally.note("warning", "position_resync", coin=event.coin, was=event.was, now=event.now)
             case VenueError():
-                self._notice("warning", "venue_error", text=event.text)
+                self.tally.note("warning", "venue_error", text=event.text)
             case Malformed():
-                self._notice("warning", "malformed_frame", reason=event.reason)
+                self.tally.note("warning", "malformed_frame", reason=event.reason)
             case _:
                 pass
 
@@ -265,7 +233,7 @@ class Trader:
                 now_ns=now_ns,
             )
         )
-        self._notice(
+        self.tally.note(
             "info",
             "entry_signal",
             coin=signal.coin,
@@ -277,8 +245,8 @@ class Trader:
             refused=refusal.value if refusal else None,
         )
         if refusal is not None:
-            self.refusals[refusal.value] += 1
-            self.would_be_entries += refusal is EntryRefusal.OBSERVE_ONLY
+            self.tally.refusals[refusal.value] += 1
+            self.tally.would_be_entries += refusal is EntryRefusal.OBSERVE_ONLY
             self.engine.settle_entry(signal.cloid, False, now_ns)
             return
         order = Order(
@@ -294,15 +262,20 @@ class Trader:
         )
         self.desk.submit(order, now_ns)
 
-    def _take_flattens(self, now_ns: int) -> None:
-        while (wanted := self.engine.pop_flatten()) is not None:
-            if self._stopwatch is not None and wanted.path in self.timings.exit_latency:
+    def _take_flattens(self, now_ns: int) -> bool:
+        """Hands the core's flatten orders to the desk, exits first; whether there were any."""
+        if (wanted := self.engine.pop_flatten()) is None:
+            return False
+        while wanted is not None:
+            if self._stopwatch is not None and wanted.path in self.tally.timings.exit_latency:
                 late_ns = max(0, self._stopwatch() - wanted.due_ns)
-                self.timings.exit_latency[wanted.path].record(late_ns)
+                self.tally.timings.exit_latency[wanted.path].record(late_ns)
             self._submit_flatten(wanted, now_ns)
+            wanted = self.engine.pop_flatten()
+        return True
 
     def _submit_flatten(self, wanted: FlattenOrder, now_ns: int) -> None:
-        self._notice(
+        self.tally.note(
             "info",
             "exit",
             coin=wanted.coin,
@@ -330,8 +303,8 @@ class Trader:
         order = self.desk.on_fill(fill, now_ns)
         if not fill.applied:
             return
-        self.fills += 1
-        self._notice(
+        self.tally.fills += 1
+        self.tally.note(
             "info",
             "fill",
             coin=fill.coin,
@@ -342,14 +315,14 @@ class Trader:
             position=fill.position,
         )
         if order is not None and order.kind is OrderKind.FLATTEN and Decimal(fill.position) == 0:
-            self.exit_counts[order.reason, order.path] += 1
-            self.exits.append(Exit(now_ns, order.coin, order.reason, order.path, order.sz, order.avg_px))
+            left = Exit(now_ns, order.coin, order.reason, order.path, order.sz, order.avg_px)
+            self.tally.count_exit(left)
 
     def _on_reply(self, reply: PostReply, now_ns: int) -> None:
         post = self.desk.posts.get(reply.id)
         if reply.kind == "error" or post is None or post.kind in ("order", "cancel"):
             if reply.kind == "error":
-                self._notice("warning", "post_error", id=reply.id, text=reply.payload.decode(errors="replace"))
+                self.tally.note("warning", "post_error", id=reply.id, text=reply.payload.decode(errors="replace"))
                 self.desk.on_lost(reply.id, now_ns)
             else:
                 self.desk.on_answer(reply.id, reply.payload, now_ns)
@@ -372,11 +345,11 @@ class Trader:
         filled = order.applied > 0
         if order.kind is OrderKind.ENTRY:
             self.engine.settle_entry(order.cloid, filled, now_ns)
-            self.entries += filled
+            self.tally.entries += filled
         else:
             self.engine.release_claim(order.asset, order.cloid, order.state.value, now_ns)
         level = "info" if filled else "warning"
-        self._notice(
+        self.tally.note(
             level,
             "order_end",
             coin=order.coin,
@@ -389,15 +362,15 @@ class Trader:
         match consequence_of(text):
             case Consequence.SLOW_DOWN:
                 self._slowed_until_ns = now_ns + SLOW_DOWN_MS * MS
-                self._notice("warning", "slowed_down", text=text, pause_ms=SLOW_DOWN_MS)
+                self.tally.note("warning", "slowed_down", text=text, pause_ms=SLOW_DOWN_MS)
             case Consequence.STOP_ENTRIES:
                 self.state = TradingState.REDUCING
                 self.engine.set_entries_enabled(False)
-                self._notice("error", "entries_stopped", text=text, remedy="fund the dex, then start again")
+                self.tally.note("error", "entries_stopped", text=text, remedy="fund the dex, then start again")
             case Consequence.HALT:
                 self.state = TradingState.HALTED
                 self.engine.set_entries_enabled(False)
-                self._notice("error", "halted", text=text, remedy="approve this agent for the account: hip3 check")
+                self.tally.note("error", "halted", text=text, remedy="approve this agent for the account: hip3 check")
             case Consequence.RESYNC:
                 request = {"type": "userFillsByTime", "user": self.settings.desk.user}
                 start_ms = now_ns // MS - FILLS_OVERLAP_MS
@@ -412,7 +385,7 @@ class Trader:
         read = self.settings.dexs <= self.accounts.keys()
         if self.state is TradingState.STARTING and read and (self.order_link_up or not self.settings.sends_orders):
             self.state = TradingState.TRADING
-            self._notice("info", "trading", markets=len(self.settings.sz_decimals))
+            self.tally.note("info", "trading", markets=len(self.settings.sz_decimals))
 
     def _venue_ms(self, now_ns: int) -> int:
         """The venue's time, as far as frames tell; with silent frames the local time less three seconds."""
@@ -426,7 +399,7 @@ class Trader:
         if period is None:
             return
         for row in period.rows:
-            self._notice(
+            self.tally.note(
                 "info",
                 "edges",
                 market=row.market,
@@ -436,7 +409,7 @@ class Trader:
                 threshold_pct=round(row.threshold_pct),
                 updates=row.updates,
             )
-        self._notice(
+        self.tally.note(
             "info",
             "edges_period",
             global_max_edge_bps=round(period.global_max_edge_bps, 2),
@@ -444,17 +417,7 @@ class Trader:
             markets_tracked=period.markets_tracked,
         )
 
-    def _notice(self, level: str, event: str, **fields: Any) -> None:
-        self._notices.append(Notice(level, event, fields))
-
-    def _record(self, now_ns: int, line: bytes) -> None:
-        if self._recorder is not None:
-            self._recorder(now_ns, line)
-
     def _control(self, now_ns: int, kind: str, **fields: Any) -> None:
         if self._recorder is not None:
             data = {"kind": kind, **fields}
             self._recorder(now_ns, orjson.dumps({"channel": "hip3", "data": data}))
-
-
-ORDER_STATES = tuple(state.value for state in OrderState)

@@ -146,6 +146,11 @@ def _abstraction(engine: Engine, body: Body) -> Any:
     return "unifiedAccount" if account is not None and account.unified else "default"
 
 
+def _extra_agents(_: Engine, body: Body) -> Any:
+    address(body.get("user"))
+    return []
+
+
 def _fees(engine: Engine, body: Body) -> Any:
     address(body.get("user"))
     return {
@@ -381,7 +386,7 @@ INFOS: dict[str, Callable[[Engine, Body], Any]] = {
     "spotMeta": _spot_meta,
     "userRole": _role,
     "userAbstraction": _abstraction,
-    "extraAgents": lambda engine, body: [] if address(body.get("user")) else [],
+    "extraAgents": _extra_agents,
     "userFees": _fees,
     "spotClearinghouseState": _spot_state,
     "clearinghouseState": _state,

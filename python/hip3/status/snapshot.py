@@ -59,7 +59,7 @@ class SnapshotSource:
                 "orders": self._orders(),
                 "exits": self._exits(now_ns),
                 "alerts": [{"level": x, "event": e, "text": t} for x, e, t in list(source.log.kept)[-5:]],
-                "refusals": dict(source.trader.refusals),
+                "refusals": dict(source.trader.tally.refusals),
             }
 
     def _header(self, now_ns: int) -> dict[str, Any]:
@@ -70,8 +70,8 @@ class SnapshotSource:
         equity = trader_equity_usd(trader, self._baseline)
         start = stage.account.equity(stage.dexs, stage.universe)
         decision, wire = (
-            latency_row(trader.timings.frame_to_decision),
-            latency_row(trader.timings.exit_to_wire),
+            latency_row(trader.tally.timings.frame_to_decision),
+            latency_row(trader.tally.timings.exit_to_wire),
         )
         account = stage.account.user
         return {
@@ -87,9 +87,9 @@ class SnapshotSource:
             "data_age_ms": source.data_link.data_age_ms,
             "frame_to_decision_ns": decision,
             "exit_to_wire_ns": wire,
-            "entries": trader.entries,
-            "exits": sum(trader.exit_counts.values()),
-            "fills": trader.fills,
+            "entries": trader.tally.entries,
+            "exits": sum(trader.tally.exit_counts.values()),
+            "fills": trader.tally.fills,
             "in_flight": len(trader.desk.posts),
             "flattens_duplicate": trader.desk.flattens_duplicate,
         }
@@ -176,7 +176,7 @@ class SnapshotSource:
         ]
 
     def _exits(self, now_ns: int) -> list[dict[str, Any]]:
-        recent = reversed(list(self._source.trader.exits)[-RECENT_MAX:])
+        recent = reversed(list(self._source.trader.tally.exits)[-RECENT_MAX:])
         return [
             {
                 "age_s": round((now_ns - e.time_ns) / 1e9, 1),

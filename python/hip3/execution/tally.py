@@ -1,0 +1,63 @@
+"""What a trader has done so far: counts, recent exits, latencies and notices. Counts only, decides nothing."""
+
+from __future__ import annotations
+
+from collections import Counter, deque
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Any
+
+from hip3._hip3 import LatencyHistogram
+from hip3.execution.outbound import Notice
+
+#: Notices kept for a shell that does not fetch them.
+NOTICES_MAX = 1000
+#: Exits kept for the status view.
+EXITS_MAX = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Exit:
+    """One position left: why, through which path, how much, and the average price of its flatten order."""
+
+    time_ns: int
+    coin: str
+    reason: str
+    path: str
+    sz: str
+    avg_px: Decimal | None
+
+
+@dataclass(slots=True)
+class Timings:
+    """Latency histograms in nanoseconds; filled only where the shell gave a stopwatch."""
+
+    frame_to_decision: LatencyHistogram = field(default_factory=LatencyHistogram)
+    frame_to_wire: LatencyHistogram = field(default_factory=LatencyHistogram)
+    exit_to_wire: LatencyHistogram = field(default_factory=LatencyHistogram)
+    exit_latency: dict[str, LatencyHistogram] = field(
+        default_factory=lambda: {"primary": LatencyHistogram(), "backup": LatencyHistogram()}
+    )
+
+
+@dataclass(slots=True)
+class Tally:
+    """Every count of a trader outside the core and the desk. `exit_counts` is by (reason, path)."""
+
+    entries: int = 0
+    fills: int = 0
+    would_be_entries: int = 0
+    exit_counts: Counter[tuple[str, str]] = field(default_factory=Counter)
+    exits: deque[Exit] = field(default_factory=lambda: deque(maxlen=EXITS_MAX))
+    refusals: Counter[str] = field(default_factory=Counter)
+    timings: Timings = field(default_factory=Timings)
+    notices: deque[Notice] = field(default_factory=lambda: deque(maxlen=NOTICES_MAX))
+
+    def note(self, level: str, event: str, **fields: Any) -> None:
+        """Keeps one notice for the log; the oldest gives way."""
+        self.notices.append(Notice(level, event, fields))
+
+    def count_exit(self, exit_: Exit) -> None:
+        """Counts a position that was left to the last lot."""
+        self.exit_counts[exit_.reason, exit_.path] += 1
+        self.exits.append(exit_)
