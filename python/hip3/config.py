@@ -185,13 +185,13 @@ def _check_together(config: Config) -> None:
 def write_template() -> str:
     """A configuration file with every option, commented out at its default."""
     lines = ["# Configuration of hip3. Every option stands here at its default; remove the # to change one."]
-    section = ""
+    sections: dict[str, list[str]] = {}
     for key, row in table().items():
-        head, _, name = key.rpartition(".")
-        if head != section:
-            section = head
-            lines += ["", f"[{head}]"]
-        lines += ["", f"# {row.reason}", f"# {_describe(row)}", f"#{name} = {as_toml(row.default)}"]
+        section, _, name = key.rpartition(".")
+        text = ["", f"# {row.reason}", f"# {_describe(row)}", f"#{name} = {as_toml(row.default)}"]
+        sections.setdefault(section, []).extend(text)
+    for section, text in sections.items():
+        lines += ["", f"[{section}]", *text]
     lines += ["", "# One market's own values:", '#[market."xyz:SILVER"]']
     lines += [f"#{name} = {as_toml(option(key).default)}" for name, key in MARKET_OPTIONS.items()]
     return "\n".join(lines) + "\n"
