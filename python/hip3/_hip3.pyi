@@ -35,6 +35,7 @@ __all__ = [
     "VenueError",
     "address_of",
     "recover_l1",
+    "recover_user",
 ]
 
 class CoreError(Exception):
@@ -662,6 +663,13 @@ def recover_l1(
     The action is brought to the venue's own form first: its key order, decimals without padding, hex in lower
     case. A signature over anything else recovers some other address. `r` and `s` are hex numbers, `v` is 27
     or 28. ValueError: no address can be recovered, or the action has not the shape of its type.
+    """
+
+def recover_user(kind: str, action: bytes, r: str, s: str, v: int) -> str:
+    """The address (0x, lower case) that signed a user-signed `action` (JSON) of type `kind`, such as `usdSend`.
+
+    The hash covers the fields of its type and the chain in `signatureChainId`. ValueError: an unknown type, a
+    missing field, or no address can be recovered.
     """
 
 def address_of(key: bytearray) -> str:

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use hip3::signing::msgpack::Value;
+use hip3::signing::typed::recover_user;
 use hip3::signing::{Address, Key, Scope, Signature, action_hash, recover_l1};
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -69,5 +70,41 @@ fn every_vector_is_reproduced_and_recovered() {
         assert_eq!(joined(&key.sign_l1(&packed, &scope)), vector.sig_rsv_65, "{name}");
         let recovered = recover_l1(vector.action.get().as_bytes(), &scope, &vector.r, &vector.s, vector.v);
         assert_eq!(recovered.unwrap().to_string(), vector.signer, "{name}");
+    }
+}
+
+#[derive(Deserialize)]
+struct UserVector {
+    name: String,
+    signer: String,
+    primary_type: String,
+    action: Box<RawValue>,
+    r: String,
+    s: String,
+    v: u8,
+}
+
+#[test]
+fn every_user_signed_vector_recovers_its_signer() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/data/user_signed_vectors.json");
+    let Ok(text) = std::fs::read_to_string(&path) else {
+        eprintln!("skipped: no signing vectors beside the checkout; the vectors in the unit tests still ran");
+        return;
+    };
+    let vectors: Vec<UserVector> = serde_json::from_str(&text).unwrap();
+    assert!(vectors.len() >= 12, "only {} vectors", vectors.len());
+    for vector in vectors {
+        let kind = match vector.primary_type.trim_start_matches("HyperliquidTransaction:") {
+            "UsdSend" => "usdSend",
+            "Withdraw" => "withdraw3",
+            "SendAsset" => "sendAsset",
+            "UsdClassTransfer" => "usdClassTransfer",
+            "ApproveAgent" => "approveAgent",
+            "UserSetAbstraction" => "userSetAbstraction",
+            other => panic!("{other}: no such type here"),
+        };
+        let action = vector.action.get().as_bytes();
+        let signer = recover_user(kind, action, &vector.r, &vector.s, vector.v).unwrap();
+        assert_eq!(signer.to_string(), vector.signer, "{}", vector.name);
     }
 }

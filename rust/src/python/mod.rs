@@ -41,7 +41,7 @@ mod _hip3 {
     #[pymodule_export]
     use super::latency::LatencyHistogram;
     #[pymodule_export]
-    use super::signer::{SignedAction, Signer, address_of, recover_l1};
+    use super::signer::{SignedAction, Signer, address_of, recover_l1, recover_user};
     #[pymodule_export]
     use super::views::{Claim, EdgePeriod, EdgeRow, FlattenOrder, Position, Snapshot};
 

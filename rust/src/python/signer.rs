@@ -212,6 +212,14 @@ pub fn recover_l1(
         .map_err(invalid)
 }
 
+/// The address that signed a user-signed action of type `kind`, as the venue finds it.
+#[pyfunction]
+pub fn recover_user(kind: &str, action: &[u8], r: &str, s: &str, v: u8) -> PyResult<String> {
+    signing::typed::recover_user(kind, action, r, s, v)
+        .map(|address| address.to_string())
+        .map_err(invalid)
+}
+
 /// The address of a private key; the bytearray is zeroed.
 #[pyfunction]
 pub fn address_of(key: &Bound<'_, PyByteArray>) -> PyResult<String> {

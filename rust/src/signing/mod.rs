@@ -6,6 +6,7 @@
 
 pub mod canonical;
 pub mod msgpack;
+pub mod typed;
 
 use std::fmt;
 
@@ -199,6 +200,11 @@ pub fn recover_l1(action_json: &[u8], scope: &Scope, r: &str, s: &str, v: u8) ->
     let mut packed = Vec::with_capacity(action_json.len());
     action.pack(&mut packed);
     let digest = agent_digest(&action_hash(&packed, scope), scope.mainnet);
+    recover_digest(digest, r, s, v)
+}
+
+/// The address whose signature of `digest` this is.
+fn recover_digest(digest: [u8; 32], r: &str, s: &str, v: u8) -> Result<Address, SigningError> {
     let recovery = match v {
         27 => RecoveryId::Zero,
         28 => RecoveryId::One,
