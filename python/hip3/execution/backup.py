@@ -15,7 +15,7 @@ from typing import Any
 import orjson
 
 from hip3.clock import Clock
-from hip3.execution.desk import MS
+from hip3.execution.posts import MS
 from hip3.execution.submit import deliver_answer
 from hip3.execution.trader import Trader
 
@@ -137,20 +137,25 @@ class StaleBookReader(threading.Thread):
             self._give_contexts(self._ask({"type": "metaAndAssetCtxs", "dex": dex}), set(coins))
 
     def _give_contexts(self, answer: Any, coins: set[str]) -> None:
-        if not (isinstance(answer, list) and len(answer) == 2):
-            return
-        for entry, ctx in zip(answer[0]["universe"], answer[1], strict=False):
-            if entry["name"] in coins:
-                self._give({"channel": "activeAssetCtx", "data": {"coin": entry["name"], "ctx": ctx}})
+        """Passes on the contexts of these coins; an answer of another shape holds none."""
+        match answer:
+            case [{"universe": [*universe]}, [*contexts]]:
+                for entry, ctx in zip(universe, contexts, strict=False):
+                    coin = entry.get("name") if isinstance(entry, dict) else None
+                    if isinstance(coin, str) and coin in coins:
+                        self._give({"channel": "activeAssetCtx", "data": {"coin": coin, "ctx": ctx}})
+            case _:
+                pass
 
     def _ask(self, request: dict[str, str]) -> Any:
         self.reads += 1
         try:
             status, body = self._post("/info", orjson.dumps(request))
-            return orjson.loads(body) if status == 200 else None
+            answer = orjson.loads(body) if status == 200 else None
         except (OSError, orjson.JSONDecodeError):
-            self.failures += 1
-            return None
+            answer = None
+        self.failures += answer is None
+        return answer
 
     def _give(self, frame: dict[str, Any]) -> None:
         self._trader.on_frame(orjson.dumps(frame), self._clock.now_ns())

@@ -8,21 +8,18 @@ An answer that does not come, or says nothing, leads to a query, never to a seco
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from decimal import Decimal
-
-import orjson
 
 from hip3._hip3 import Fill, OrderUpdate, Signer
 from hip3.execution import replies
 from hip3.execution.batch import BatchLimits, BatchScheduler
 from hip3.execution.orders import ZERO, Order, OrderKind, OrderState, OrderTable
-from hip3.execution.outbound import Outbound, Route
+from hip3.execution.outbound import Route
+from hip3.execution.posts import MS, Post, PostBook
 from hip3.execution.replies import Outcome, Told
 
-MS = 1_000_000
 #: Overlap of a query for fills with the time before the order was sent, in milliseconds.
 FILLS_OVERLAP_MS = 60_000
 
@@ -44,16 +41,6 @@ class DeskSettings:
     settle_checks_max: int = 20
 
 
-@dataclass(slots=True)
-class Post:
-    """A message awaiting its answer: an action with its orders, or a query about one order."""
-
-    kind: str
-    cloids: tuple[str, ...]
-    deadline_ns: int
-    asked_venue_ms: int = 0
-
-
 class OrderDesk:
     """See the module's head. `on_end(order)` is called once for each order, at its end."""
 
@@ -67,8 +54,7 @@ class OrderDesk:
         self.settings = settings
         self.table = OrderTable()
         self.scheduler = BatchScheduler(settings.batch)
-        self.outbox: deque[Outbound] = deque()
-        self.posts: dict[int, Post] = {}
+        self.posts = PostBook(settings.answer_deadline_ms, settings.in_flight_max)
         self.flattens_sent = 0
         self.flattens_duplicate = 0
         self.inquiries = 0
@@ -76,7 +62,6 @@ class OrderDesk:
         self._signer = signer
         self._on_end = on_end
         self._on_refusal = on_refusal
-        self._last_post_id = 0
 
     # ------------------------------------------------------------------ in
 
@@ -105,14 +90,24 @@ class OrderDesk:
         while batch := self.scheduler.take_reduce_only():
             self._send_orders(batch, now_ns, origin_ns)
         while cancels := self.scheduler.take_cancels():
-            post_id = self._next_post("cancel", (), now_ns)
+            post_id = self.posts.open("cancel", (), now_ns)
             expires_ms = now_ns // MS + self.settings.expires_after_exit_ms
             signed = self._signer.cancel_by_cloid(
                 [(c.asset, c.cloid) for c in cancels], now_ns // MS, expires_ms, post_id
             )
-            self._hand_out(post_id, Route.EXCHANGE, signed.post, signed.body, expires_ms, now_ns, "cancel")
+            self.posts.hand_out(post_id, Route.EXCHANGE, signed.post, signed.body, expires_ms, now_ns, "cancel")
         while batch := self.scheduler.take_new(now_ns):
-            self._send_orders(batch, now_ns, batch[0].decided_ns)
+            fresh = self._still_worth_sending(batch, now_ns)
+            if fresh:
+                self._send_orders(fresh, now_ns, fresh[0].decided_ns)
+
+    def _still_worth_sending(self, batch: list[Order], now_ns: int) -> list[Order]:
+        """Ends entries decided longer ago than an entry may live: the loop stood still meanwhile."""
+        oldest_ns = now_ns - self.settings.expires_after_entry_ms * MS
+        for order in batch:
+            if order.decided_ns <= oldest_ns:
+                self._end_unsent(order, "too late to send", now_ns)
+        return [order for order in batch if not order.is_over]
 
     def _send_orders(self, batch: list[Order], now_ns: int, origin_ns: int) -> None:
         flatten = batch[0].kind is OrderKind.FLATTEN
@@ -121,13 +116,12 @@ class OrderDesk:
         wire: list[tuple[int, bool, str, str, bool, str, str | None, int]] = [
             (o.asset, o.is_buy, o.px, o.sz, flatten, "Ioc", o.cloid, o.sz_decimals) for o in batch
         ]
-        post_id = self._next_post("order", tuple(o.cloid for o in batch), now_ns)
+        post_id = self.posts.open("order", tuple(o.cloid for o in batch), now_ns)
         try:
             signed = self._signer.orders(wire, now_ns // MS, expires_ms, post_id)
         except ValueError as error:
-            del self.posts[post_id]
-            for order in batch:
-                self._end_unsent(order, str(error), now_ns)
+            self.posts.take(post_id)
+            self._send_apart(batch, str(error), now_ns, origin_ns)
             return
         for order in batch:
             if flatten:
@@ -138,7 +132,15 @@ class OrderDesk:
             order.expires_after_ms = expires_ms
             order.next_check_ns = now_ns + self.settings.answer_deadline_ms * MS
         kind = batch[0].kind.value
-        self._hand_out(post_id, Route.EXCHANGE, signed.post, signed.body, expires_ms, origin_ns, kind)
+        self.posts.hand_out(post_id, Route.EXCHANGE, signed.post, signed.body, expires_ms, origin_ns, kind)
+
+    def _send_apart(self, batch: list[Order], why: str, now_ns: int, origin_ns: int) -> None:
+        """Ends the one order that cannot be signed; those beside it in a batch go out without it."""
+        if len(batch) == 1:
+            self._end_unsent(batch[0], why, now_ns)
+            return
+        for order in batch:
+            self._send_orders([order], now_ns, origin_ns)
 
     def _count_flatten(self, order: Order) -> None:
         self.flattens_sent += 1
@@ -147,37 +149,27 @@ class OrderDesk:
             if other is not order and other.kind is OrderKind.FLATTEN and other.asset == order.asset and alive:
                 self.flattens_duplicate += 1
 
-    def _next_post(self, kind: str, cloids: tuple[str, ...], now_ns: int, venue_ms: int = 0) -> int:
-        self._last_post_id += 1
-        deadline = now_ns + 5 * self.settings.answer_deadline_ms * MS
-        self.posts[self._last_post_id] = Post(kind, cloids, deadline, venue_ms)
-        return self._last_post_id
-
-    def _hand_out(
-        self, post_id: int, route: Route, post: bytes, body: bytes, expires_ms: int, origin_ns: int, kind: str
-    ) -> None:
-        crowded = len(self.posts) > self.settings.in_flight_max
-        self.outbox.append(Outbound(post_id, route, post, body, expires_ms * MS, origin_ns, crowded, kind))
-
-    def ask(self, kind: str, request: dict[str, object], cloids: tuple[str, ...], now_ns: int, venue_ms: int) -> None:
-        """Hands out a read of the account; its answer comes back under `kind`."""
-        post_id = self._next_post(kind, cloids, now_ns, venue_ms)
-        body = orjson.dumps(request)
-        post = b'{"method":"post","id":%d,"request":{"type":"info","payload":%b}}' % (post_id, body)
-        expires_ms = now_ns // MS + self.settings.answer_deadline_ms
-        self._hand_out(post_id, Route.INFO, post, body, expires_ms, 0, kind)
+    def ask_fills(self, cloids: tuple[str, ...], since_ms: int, now_ns: int, venue_ms: int) -> None:
+        """Hands out a read of the account's fills from a minute before `since_ms` on."""
+        request: dict[str, object] = {
+            "type": "userFillsByTime",
+            "user": self.settings.user,
+            "startTime": since_ms - FILLS_OVERLAP_MS,
+            "aggregateByTime": False,
+        }
+        self.posts.ask("fills", request, cloids, now_ns, venue_ms)
 
     # ------------------------------------------------------------- answers
 
     def on_answer(self, post_id: int, payload: bytes, now_ns: int) -> None:
         """Applies the answer to an action of orders; one that is not awaited any more is counted."""
-        post = self.posts.pop(post_id, None)
+        post = self.posts.take(post_id)
         if post is None:
             self.answers_late += 1
             return
         if post.kind != "order":
             return
-        outcomes = replies.read_answer(orjson.loads(payload), len(post.cloids))
+        outcomes = replies.read_answer(replies.json_of(payload), len(post.cloids))
         for cloid, outcome in zip(post.cloids, outcomes, strict=True):
             order = self.table.live.get(cloid)
             if order is not None:
@@ -195,12 +187,12 @@ class OrderDesk:
     def on_fill(self, fill: Fill, now_ns: int) -> Order | None:
         """Counts an applied fill to its order; returns the order, live or recently ended."""
         order = self.table.find(fill.cloid, fill.oid)
-        if order is None or not fill.applied:
+        if not fill.applied:
             return order
-        size = Decimal(fill.sz)
-        order.applied += size
-        order.notional += size * Decimal(fill.px)
-        order.fills += 1
+        if order is None:
+            self.table.keep_stray(fill.oid, Decimal(fill.sz), Decimal(fill.px))
+            return None
+        order.count_fills(Decimal(fill.sz), Decimal(fill.sz) * Decimal(fill.px), 1)
         if order.oid is None:
             self.table.set_oid(order, fill.oid)
         self._try_end(order, now_ns)
@@ -233,7 +225,10 @@ class OrderDesk:
             return
         if outcome.oid is not None:
             self.table.set_oid(order, outcome.oid)
-        if outcome.told is not Told.ENDED or order.pending_end is not None:
+        if outcome.told is not Told.ENDED:
+            return
+        if order.pending_end is not None:
+            self._compare(order, outcome, now_ns)
             return
         order.pending_end = outcome.end
         order.reported = outcome.executed
@@ -247,6 +242,12 @@ class OrderDesk:
             self._on_refusal(order, outcome.text, now_ns)
         self._try_end(order, now_ns)
 
+    def _compare(self, order: Order, outcome: Outcome, now_ns: int) -> None:
+        """A second account of the same end: where the sizes differ, the fills decide."""
+        if outcome.executed is not None and order.reported is not None and outcome.executed != order.reported:
+            order.reported = None
+            order.next_check_ns = now_ns
+
     def _try_end(self, order: Order, now_ns: int) -> None:
         """Ends the order once its end is told and every fill that it reports has been applied."""
         if order.is_over or order.pending_end is None or order.reported is None:
@@ -256,6 +257,8 @@ class OrderDesk:
         end = order.pending_end
         if order.applied > 0:
             end = OrderState.FILLED if order.applied >= Decimal(order.sz) else OrderState.PARTLY_FILLED
+        elif end is OrderState.FILLED:
+            end = OrderState.CANCELED
         self._finish(order, end, now_ns)
 
     def _end_unsent(self, order: Order, why: str, now_ns: int) -> None:
@@ -270,7 +273,7 @@ class OrderDesk:
 
     def on_unsent(self, post_id: int, why: str, now_ns: int) -> None:
         """The shell kept this message back: nothing of it left the process."""
-        post = self.posts.pop(post_id, None)
+        post = self.posts.take(post_id)
         if post is None or post.kind != "order":
             return
         for cloid in post.cloids:
@@ -279,16 +282,21 @@ class OrderDesk:
                 self._end_unsent(order, why, now_ns)
 
     def on_lost(self, post_id: int, now_ns: int) -> None:
-        """The message left but no answer will come: its orders are asked for at once."""
-        post = self.posts.pop(post_id, None)
-        for cloid in post.cloids if post is not None else ():
+        """The message left but no answer will come: its orders are asked for at once.
+
+        A question that was lost is asked again at its own pace, so that a dead venue is not pressed.
+        """
+        post = self.posts.take(post_id)
+        if post is None or post.kind != "order":
+            return
+        for cloid in post.cloids:
             order = self.table.live.get(cloid)
             if order is not None:
                 order.next_check_ns = now_ns
 
     def on_link_down(self, now_ns: int) -> None:
-        """The order socket is gone: no answer will come over it."""
-        for post_id in list(self.posts):
+        """The order socket is gone: no answer will come over it. What still waits to leave is untouched."""
+        for post_id in self.posts.on_their_way():
             self.on_lost(post_id, now_ns)
 
     def drop_entries(self, why: str, now_ns: int) -> None:
@@ -296,40 +304,45 @@ class OrderDesk:
         for order in self.scheduler.drop_new():
             self._end_unsent(order, why, now_ns)
 
+    def refuse(self, order: Order, why: str, now_ns: int) -> None:
+        """Ends an order before it is queued: nothing may leave."""
+        self.table.add(order)
+        self._end_unsent(order, why, now_ns)
+
     # --------------------------------------------------------------- timers
 
     def check(self, now_ns: int, venue_ms: int) -> list[Order]:
         """Asks for orders whose deadline has passed; returns those given up on (fills never came)."""
-        for post_id in [i for i, p in self.posts.items() if p.deadline_ns <= now_ns]:
-            del self.posts[post_id]
+        self.posts.drop_overdue(now_ns)
+        due = [o for o in self.table.live.values() if o.state is not OrderState.QUEUED and o.next_check_ns <= now_ns]
         given_up = []
-        for order in list(self.table.live.values()):
-            if order.state is OrderState.QUEUED or now_ns < order.next_check_ns:
-                continue
-            order.checks += 1
-            growth = min(order.checks, 8)
-            pause_ms = min(self.settings.inquiry_interval_ms * growth, self.settings.inquiry_interval_max_ms)
-            order.next_check_ns = now_ns + pause_ms * MS
-            self.inquiries += 1
-            if order.state is OrderState.SETTLING:
-                if order.checks > self.settings.settle_checks_max:
-                    given_up.append(order)
-                    self._finish(order, OrderState.PARTLY_FILLED if order.applied else OrderState.REJECTED, now_ns)
-                    continue
-                start_ms = order.sent_ns // MS - FILLS_OVERLAP_MS
-                request = {"type": "userFillsByTime", "user": self.settings.user, "startTime": start_ms}
-                self.ask("fills", {**request, "aggregateByTime": False}, (order.cloid,), now_ns, venue_ms)
-            else:
+        for order in due:
+            if order.state is not OrderState.SETTLING:
                 order.state = OrderState.UNKNOWN
-                request = {"type": "orderStatus", "user": self.settings.user, "oid": order.cloid}
-                self.ask("status", {**request}, (order.cloid,), now_ns, venue_ms)
+            elif order.checks >= self.settings.settle_checks_max:
+                given_up.append(order)
+                self._finish(order, OrderState.PARTLY_FILLED if order.applied else OrderState.REJECTED, now_ns)
+                continue
+            self._inquire(order, now_ns, venue_ms)
         return given_up
+
+    def _inquire(self, order: Order, now_ns: int, venue_ms: int) -> None:
+        """Asks what became of an order; with too many posts in flight, a little later."""
+        if not self.posts.has_room():
+            order.next_check_ns = now_ns + self.settings.inquiry_interval_ms * MS
+            return
+        order.checks += 1
+        self.inquiries += 1
+        pause_ms = min(self.settings.inquiry_interval_ms * order.checks, self.settings.inquiry_interval_max_ms)
+        order.next_check_ns = now_ns + pause_ms * MS
+        if order.state is OrderState.SETTLING:
+            self.ask_fills((order.cloid,), order.sent_ns // MS, now_ns, venue_ms)
+        else:
+            request: dict[str, object] = {"type": "orderStatus", "user": self.settings.user, "oid": order.cloid}
+            self.posts.ask("status", request, (order.cloid,), now_ns, venue_ms)
 
     def next_due_ns(self) -> int | None:
         """When `flush` or `check` have something to do; None for never."""
         times = [o.next_check_ns for o in self.table.live.values() if o.state is not OrderState.QUEUED]
-        times += [p.deadline_ns for p in self.posts.values()]
-        due = self.scheduler.due_ns()
-        if due is not None:
-            times.append(due)
+        times += [at for at in (self.posts.next_deadline_ns(), self.scheduler.due_ns()) if at is not None]
         return min(times, default=None)

@@ -8,8 +8,12 @@ from decimal import Decimal
 from enum import StrEnum
 
 ZERO = Decimal(0)
+#: Size, notional and number of no fills at all.
+NO_FILLS = (ZERO, ZERO, 0)
 #: Ended orders kept for the status view.
 HISTORY_MAX = 500
+#: Venue order ids whose fills came before the order was known by that id.
+STRAYS_MAX = 1_000
 #: Order ids of recently ended orders, so that a late fill or update still finds its order.
 ENDED_IDS_MAX = 10_000
 
@@ -90,6 +94,12 @@ class Order:
         """Whether the order can no longer change anything at the venue or here."""
         return self.state in ENDS
 
+    def count_fills(self, size: Decimal, notional: Decimal, fills: int) -> None:
+        """Adds applied fills."""
+        self.applied += size
+        self.notional += notional
+        self.fills += fills
+
     @property
     def avg_px(self) -> Decimal | None:
         """Average price of the applied fills; None without any."""
@@ -105,6 +115,7 @@ class OrderTable:
     ended: Counter[str] = field(default_factory=Counter)
     _by_oid: dict[int, Order] = field(default_factory=dict)
     _ended_by_cloid: OrderedDict[str, Order] = field(default_factory=OrderedDict)
+    _strays: OrderedDict[int, tuple[Decimal, Decimal, int]] = field(default_factory=OrderedDict)
 
     def add(self, order: Order) -> None:
         """Takes up a new order; its client id must be new."""
@@ -121,10 +132,18 @@ class OrderTable:
         return self._by_oid.get(oid) if oid is not None else None
 
     def set_oid(self, order: Order, oid: int) -> None:
-        """Notes the venue's id of an order."""
+        """Notes the venue's id of an order, and counts the fills that came under it before."""
         if order.oid != oid:
             order.oid = oid
             self._by_oid[oid] = order
+            order.count_fills(*self._strays.pop(oid, NO_FILLS))
+
+    def keep_stray(self, oid: int, size: Decimal, px: Decimal) -> None:
+        """Keeps a fill without our client id until an answer tells whose order id it is; bounded."""
+        before, notional, fills = self._strays.get(oid, NO_FILLS)
+        self._strays[oid] = (before + size, notional + size * px, fills + 1)
+        if len(self._strays) > STRAYS_MAX:
+            self._strays.popitem(last=False)
 
     def end(self, order: Order, state: OrderState, now_ns: int) -> None:
         """Moves a live order to its end; counted once."""

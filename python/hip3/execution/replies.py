@@ -11,6 +11,8 @@ from decimal import Decimal, InvalidOperation
 from enum import Enum, auto
 from typing import Any
 
+import orjson
+
 from hip3.execution.orders import OrderState
 
 
@@ -63,6 +65,14 @@ def consequence_of(text: str) -> Consequence:
     """The consequence of a refusal text; texts are matched by their beginning."""
     body = text.removeprefix("L1 error: ")
     return next((what for prefix, what in _CONSEQUENCES if body.startswith(prefix)), Consequence.NONE)
+
+
+def json_of(payload: bytes) -> Any:
+    """The JSON of a payload; None where it cannot be read, which says nothing."""
+    try:
+        return orjson.loads(payload)
+    except orjson.JSONDecodeError:
+        return None
 
 
 def read_answer(payload: Any, count: int) -> list[Outcome]:

@@ -31,11 +31,12 @@ from hip3._hip3 import (
     Signer,
     VenueError,
 )
-from hip3.execution.desk import FILLS_OVERLAP_MS, MS, DeskSettings, OrderDesk
+from hip3.execution.desk import DeskSettings, OrderDesk
 from hip3.execution.gates import EntryContext, EntryRefusal, refuse_entry
 from hip3.execution.orders import Order, OrderKind
 from hip3.execution.outbound import Notice, Outbound
-from hip3.execution.replies import Consequence, consequence_of
+from hip3.execution.posts import MS, Post
+from hip3.execution.replies import Consequence, consequence_of, json_of
 from hip3.execution.tally import Exit, Tally
 
 #: How long entries rest after the venue asked for fewer requests: its own limit is one action in ten seconds.
@@ -87,6 +88,9 @@ class Trader:
         self._stopwatch = stopwatch
         self._slowed_until_ns = 0
         self._next_edge_log_ns = 0
+        self._link_lost_ns = 0
+        self._venue_seen_ms = 0
+        self._venue_seen_ns = 0
 
     # -------------------------------------------------------------- inputs
 
@@ -135,10 +139,10 @@ class Trader:
             self._control(now_ns, "link", up=up)
             self.order_link_up = up
             if up:
-                start_ms = now_ns // MS - FILLS_OVERLAP_MS
-                request = {"type": "userFillsByTime", "user": self.settings.desk.user, "startTime": start_ms}
-                self.desk.ask("fills", {**request, "aggregateByTime": False}, (), now_ns, self._venue_ms(now_ns))
+                since_ns = self._link_lost_ns or now_ns
+                self.desk.ask_fills((), since_ns // MS, now_ns, self._venue_ms(now_ns))
             else:
+                self._link_lost_ns = now_ns
                 self.desk.drop_entries("order link down", now_ns)
                 self.desk.on_link_down(now_ns)
             self._update_state()
@@ -159,10 +163,7 @@ class Trader:
         """No new entries from here on; what was queued ends as not sent."""
         with self._lock:
             self._control(now_ns, "stop_entries")
-            if self.state is not TradingState.HALTED:
-                self.state = TradingState.REDUCING
-            self.engine.set_entries_enabled(False)
-            self.desk.drop_entries("entries stopped", now_ns)
+            self._stop(TradingState.REDUCING, "entries stopped", now_ns)
 
     def flatten(self, reason: str, now_ns: int) -> int:
         """Asks for the exit of every open position; returns the claims made."""
@@ -178,7 +179,7 @@ class Trader:
     def take_outbound(self) -> Outbound | None:
         """The next message to send; each is handed to one caller only."""
         with self._lock:
-            return self.desk.outbox.popleft() if self.desk.outbox else None
+            return self.desk.posts.outbox.popleft() if self.desk.posts.outbox else None
 
     def take_notices(self) -> list[Notice]:
         """What happened since the last call, oldest first."""
@@ -260,7 +261,8 @@ class Trader:
             sz_decimals=self.settings.sz_decimals[signal.asset],
             decided_ns=now_ns,
         )
-        self.desk.submit(order, now_ns)
+        if not self.desk.submit(order, now_ns):
+            self.tally.refusals[EntryRefusal.QUEUE_FULL.value] += 1
 
     def _take_flattens(self, now_ns: int) -> bool:
         """Hands the core's flatten orders to the desk, exits first; whether there were any."""
@@ -297,7 +299,10 @@ class Trader:
             reason=wanted.reason,
             path=wanted.path,
         )
-        self.desk.submit(order, now_ns)
+        if self.state is TradingState.HALTED:
+            self.desk.refuse(order, "halted", now_ns)
+        else:
+            self.desk.submit(order, now_ns)
 
     def _on_fill(self, fill: Fill, now_ns: int) -> None:
         order = self.desk.on_fill(fill, now_ns)
@@ -319,24 +324,29 @@ class Trader:
             self.tally.count_exit(left)
 
     def _on_reply(self, reply: PostReply, now_ns: int) -> None:
-        post = self.desk.posts.get(reply.id)
-        if reply.kind == "error" or post is None or post.kind in ("order", "cancel"):
-            if reply.kind == "error":
-                self.tally.note("warning", "post_error", id=reply.id, text=reply.payload.decode(errors="replace"))
-                self.desk.on_lost(reply.id, now_ns)
-            else:
-                self.desk.on_answer(reply.id, reply.payload, now_ns)
+        post = self.desk.posts.awaited.get(reply.id)
+        if reply.kind == "error":
+            self.tally.note("warning", "post_error", id=reply.id, text=reply.payload.decode(errors="replace"))
+            self.desk.on_lost(reply.id, now_ns)
             return
-        del self.desk.posts[reply.id]
-        body = orjson.loads(reply.payload)
+        if post is None or post.kind in ("order", "cancel"):
+            self.desk.on_answer(reply.id, reply.payload, now_ns)
+            return
+        self.desk.posts.take(reply.id)
+        body = json_of(reply.payload)
         data = body.get("data") if isinstance(body, dict) else None
         if post.kind == "status":
             self.desk.on_status(post, data, now_ns)
         elif post.kind == "fills" and isinstance(data, list):
-            user = self.settings.desk.user
-            frame = {"channel": "userFills", "data": {"isSnapshot": True, "user": user, "fills": data}}
-            for event in self.engine.on_frame(orjson.dumps(frame), now_ns) or ():
-                self._on_event(event, now_ns)
+            self._on_fills_read(post, data, now_ns)
+
+    def _on_fills_read(self, post: Post, fills: list[Any], now_ns: int) -> None:
+        """Applies fills that were asked for; with one that cannot be read, they are not all the fills."""
+        data = {"isSnapshot": True, "user": self.settings.desk.user, "fills": fills}
+        events = self.engine.on_frame(orjson.dumps({"channel": "userFills", "data": data}), now_ns) or []
+        for event in events:
+            self._on_event(event, now_ns)
+        if not any(isinstance(event, Malformed) for event in events):
             self.desk.on_fills_read(post, now_ns)
 
     # ----------------------------------------------------------- order ends
@@ -364,18 +374,13 @@ class Trader:
                 self._slowed_until_ns = now_ns + SLOW_DOWN_MS * MS
                 self.tally.note("warning", "slowed_down", text=text, pause_ms=SLOW_DOWN_MS)
             case Consequence.STOP_ENTRIES:
-                self.state = TradingState.REDUCING
-                self.engine.set_entries_enabled(False)
+                self._stop(TradingState.REDUCING, "entries stopped", now_ns)
                 self.tally.note("error", "entries_stopped", text=text, remedy="fund the dex, then start again")
             case Consequence.HALT:
-                self.state = TradingState.HALTED
-                self.engine.set_entries_enabled(False)
+                self._stop(TradingState.HALTED, "halted", now_ns)
                 self.tally.note("error", "halted", text=text, remedy="approve this agent for the account: hip3 check")
             case Consequence.RESYNC:
-                request = {"type": "userFillsByTime", "user": self.settings.desk.user}
-                start_ms = now_ns // MS - FILLS_OVERLAP_MS
-                body = {**request, "startTime": start_ms, "aggregateByTime": False}
-                self.desk.ask("fills", body, (), now_ns, self._venue_ms(now_ns))
+                self.desk.ask_fills((), now_ns // MS, now_ns, self._venue_ms(now_ns))
             case Consequence.NONE:
                 pass
 
@@ -387,9 +392,22 @@ class Trader:
             self.state = TradingState.TRADING
             self.tally.note("info", "trading", markets=len(self.settings.sz_decimals))
 
+    def _stop(self, state: TradingState, why: str, now_ns: int) -> None:
+        """No entries from here on; what was queued ends as not sent. A halt stays a halt."""
+        if self.state is not TradingState.HALTED:
+            self.state = state
+        self.engine.set_entries_enabled(False)
+        self.desk.drop_entries(why, now_ns)
+
     def _venue_ms(self, now_ns: int) -> int:
-        """The venue's time, as far as frames tell; with silent frames the local time less three seconds."""
-        return max(self.engine.latest_venue_ms(), now_ns // MS - 3000)
+        """The venue's time, never ahead of it: the newest in any frame, and what has passed since we saw it.
+
+        The local clock's own time plays no part, since it may be off; only its steady progress does.
+        """
+        seen_ms = self.engine.latest_venue_ms()
+        if seen_ms != self._venue_seen_ms:
+            self._venue_seen_ms, self._venue_seen_ns = seen_ms, now_ns
+        return seen_ms + (now_ns - self._venue_seen_ns) // MS if seen_ms else 0
 
     def _log_edges(self, now_ns: int) -> None:
         if now_ns < self._next_edge_log_ns:

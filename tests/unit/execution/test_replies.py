@@ -74,6 +74,7 @@ def test_status_words_are_read_leniently(word: str, told: Told, executed: Decima
 
 def test_order_status_tells_unknown_from_unreadable() -> None:
     assert read_order_status({"status": "unknownOid"}) is None
+    data: object
     for data in (None, [], {"status": "order"}, {"status": "order", "order": {"order": {}, "status": "open"}}):
         outcome = read_order_status(data)
         assert outcome is not None
