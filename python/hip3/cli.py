@@ -7,18 +7,24 @@ import difflib
 import os
 import sys
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from hip3 import __version__
-from hip3.config import Config, default_path, load, write_template
+from hip3.config import Config, default_path, load, market_key, write_template
 from hip3.errors import CheckFailed, ConfigError, Hip3Error, UsageError
-from hip3.options import as_toml, table
+from hip3.options import as_toml, did_you_mean, hide_keys, table
 
 INTERRUPTED = 130
 
 
 class Parser(argparse.ArgumentParser):
-    """Wrong words become one line with the nearest right one, and exit status 2."""
+    """Wrong words become one line with the nearest right one, and exit status 2.
+
+    Options are never abbreviated: what is said on purpose (`--confirm-live`) is said in full.
+    """
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **{**kwargs, "allow_abbrev": False})
 
     def error(self, message: str) -> NoReturn:
         """Raises UsageError instead of printing the whole usage."""
@@ -30,9 +36,18 @@ class Parser(argparse.ArgumentParser):
         wrong = next((word for word in rest if word.startswith("-")), None)
         if wrong is not None:
             known = [o for action in self._actions for o in action.option_strings]
-            near = difflib.get_close_matches(wrong.partition("=")[0], known, n=1, cutoff=0.5)
+            word = wrong.partition("=")[0]
+            longer = [option for option in known if option.startswith(word)]
+            near = longer[:1] or difflib.get_close_matches(word, known, n=1, cutoff=0.5)
             self.error(f"unknown option {wrong}" + (f"; did you mean {near[0]}?" if near else ""))
         return found, rest
+
+    def _check_value(self, action: argparse.Action, value: Any) -> None:
+        """Names the nearest verb for one that is not known."""
+        if action.choices is not None and value not in action.choices:
+            words = list(action.choices)
+            near = did_you_mean(str(value), words) or f"; known: {', '.join(words)}"
+            self.error(f"unknown {str(action.metavar).lower()} {value}{near}")
 
 
 def build_parser() -> Parser:
@@ -94,20 +109,22 @@ def _seconds(text: str) -> float:
     except ValueError:
         raise argparse.ArgumentTypeError(f"{text!r} is no number of seconds") from None
     if not 0 < seconds < 10**8:
-        raise argparse.ArgumentTypeError("must be above zero")
+        raise argparse.ArgumentTypeError(f"{text} is not above 0 and below 10^8 seconds")
     return seconds
 
 
 def load_config(args: argparse.Namespace) -> Config:
     """The configuration with the flags of the command line over it."""
-    overrides = list(args.set)
-    flags = {"venue": "venue.name", "mode": "run.mode", "seed": "run.seed", "scenario": "run.scenario"}
-    for flag, key in flags.items():
-        if getattr(args, flag, None) is not None:
-            overrides.append(f"{key}={getattr(args, flag)}")
-    if getattr(args, "record", None) is not None:
-        overrides.append(f"record.dir={args.record}")
-    return load(args.config, overrides)
+    keys = {
+        "venue": "venue.name",
+        "mode": "run.mode",
+        "seed": "run.seed",
+        "scenario": "run.scenario",
+        "record": "record.dir",
+    }
+    given = {flag: getattr(args, flag, None) for flag in keys}
+    flags = {f"--{flag}": (keys[flag], str(value)) for flag, value in given.items() if value is not None}
+    return load(args.config, args.set, flags=flags)
 
 
 def dispatch(args: argparse.Namespace) -> int:
@@ -152,7 +169,7 @@ def config_init(args: argparse.Namespace) -> int:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(write_template(), encoding="utf-8")
     except OSError as error:
-        raise CheckFailed(f"{path}: {error.strerror}") from error
+        raise CheckFailed(f"{error.filename or path}: {error.strerror}") from error
     sys.stdout.write(f"{path}\n")
     return 0
 
@@ -164,23 +181,37 @@ def config_show(args: argparse.Namespace) -> int:
         import orjson
 
         rows = {key: {"value": value, "origin": config.origins[key]} for key, value in config.values.items()}
-        body = {"options": rows, "markets": config.markets}
+        markets = {
+            coin: {n: {"value": v, "origin": config.origins[market_key(coin, n)]} for n, v in values.items()}
+            for coin, values in config.markets.items()
+        }
+        body = {"options": rows, "markets": markets}
         sys.stdout.write(orjson.dumps(body, default=str).decode() + "\n")
         return 0
     for key, value in config.values.items():
         sys.stdout.write(f"{key} = {as_toml(value)}  # {table()[key].unit}; {config.origins[key]}\n")
     for coin, values in config.markets.items():
         for name, value in values.items():
-            sys.stdout.write(f'market."{coin}".{name} = {as_toml(value)}\n')
+            key = market_key(coin, name)
+            sys.stdout.write(f"{key} = {as_toml(value)}  # {config.origins[key]}\n")
     return 0
+
+
+def one_line(error: Hip3Error) -> str:
+    """The text of an error on one line, without what looks like a private key."""
+    text = "".join(c if c.isprintable() else " " for c in str(error))
+    return hide_keys(" ".join(text.split()))
 
 
 def main(argv: list[str] | None = None) -> int:
     """Runs one command; every foreseen failure is one line on standard error and an exit status."""
     try:
-        return dispatch(build_parser().parse_args(argv))
+        status = dispatch(build_parser().parse_args(argv))
+        # Here, so that a reader who went away is noticed before the interpreter's end.
+        sys.stdout.flush()
+        return status
     except Hip3Error as error:
-        sys.stderr.write(f"hip3: {error}\n")
+        sys.stderr.write(f"hip3: {one_line(error)}\n")
         return error.exit_status
     except KeyboardInterrupt:
         return INTERRUPTED

@@ -1,7 +1,7 @@
-"""The typed configuration: the table's defaults, then a TOML file, the environment, and `--set`.
+"""The typed configuration: the table's defaults, then a TOML file, the environment, `--set`, and flags.
 
 Later sources win. Every error is one line that names the key; unknown keys are refused with the nearest
-name. The agent's key is never part of it.
+name, and so are options that contradict each other. The agent's key is never part of it.
 """
 
 from __future__ import annotations
@@ -9,13 +9,13 @@ from __future__ import annotations
 import os
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 from hip3.errors import ConfigError
-from hip3.options import KEY_SHAPE, Option, Value, as_toml, did_you_mean, option, table
+from hip3.options import KEY_SHAPE, Option, Value, as_toml, did_you_mean, hide_keys, option, table
 
 ENV_PREFIX = "HIP3__"
 #: Options that may be set for one market, under `[market."xyz:SILVER"]`, and what they override.
@@ -26,11 +26,24 @@ MARKET_OPTIONS = {
 }
 #: Options of `[entry]` and `[exit]` that the core takes per market or not at all.
 _NOT_FOR_CORE = {"entry.threshold_bps", "entry.max_notional_usd", "exit.backup_interval_ms"}
+#: Options of which the first may not be above the second.
+_NOT_ABOVE = (
+    ("orders.in_flight_high_water", "orders.in_flight_max"),
+    ("orders.inquiry_interval_ms", "orders.inquiry_interval_max_ms"),
+    ("exit.flatten_slippage_bps", "exit.flatten_slippage_max_bps"),
+    ("exit.min_holding_ms", "exit.time_stop_ms"),
+    ("entry.touch_notional_usd_min", "entry.touch_notional_usd_full"),
+    ("entry.order_notional_usd_min", "entry.max_notional_usd"),
+    ("links.reconnect_first_ms", "links.reconnect_max_ms"),
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Config:
-    """Effective values by key, with where each came from (`origins`), and the per-market overrides."""
+    """Effective values by key, with where each came from (`origins`), and the per-market overrides.
+
+    `origins` also has the overrides, under `market."xyz:SILVER".threshold_bps`.
+    """
 
     values: dict[str, Value]
     origins: dict[str, str]
@@ -89,13 +102,18 @@ def load(
     path: Path | None = None,
     overrides: list[str] | None = None,
     environment: Mapping[str, str] | None = None,
+    flags: Mapping[str, tuple[str, str]] | None = None,
 ) -> Config:
-    """Builds the configuration. `path` None looks for `$HIP3_CONFIG`, then the default place."""
+    """Builds the configuration. `path` None looks for `$HIP3_CONFIG`, then the default place.
+
+    `overrides` are `key=value` texts; `flags` are options of the command line (`--venue`) with key and text.
+    """
     environment = os.environ if environment is None else environment
     values = {key: row.default for key, row in table().items()}
     config = Config(values, dict.fromkeys(values, "default"), {})
     file = path or default_path(environment)
-    if path is not None and not file.exists():
+    named = path is not None or bool(environment.get("HIP3_CONFIG"))
+    if named and not file.exists():
         raise ConfigError(f"{file}: no such file; write one with `hip3 config init`")
     if file.exists():
         _read_file(config, file)
@@ -110,8 +128,10 @@ def load(
     for item in overrides or []:
         key, separator, text = item.partition("=")
         if not separator:
-            raise ConfigError(f"--set {item}: write it as key=value")
+            raise ConfigError(f"--set {hide_keys(item)}: write it as key=value")
         _put(config, key.strip(), text.strip(), "--set")
+    for flag, (key, text) in (flags or {}).items():
+        _put(config, key, text, flag)
     _check_together(config)
     return config
 
@@ -127,26 +147,38 @@ def default_path(environment: Mapping[str, str]) -> Path:
 def _read_file(config: Config, file: Path) -> None:
     try:
         text = file.read_text(encoding="utf-8")
-        tree = tomllib.loads(text, parse_float=Decimal)
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise ConfigError(f"{file}: {error}") from error
-    if any(KEY_SHAPE.fullmatch(word) for word in text.replace('"', " ").replace("'", " ").split()):
+    except OSError as error:
+        raise ConfigError(f"{file}: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"{file}: byte {error.start} is not UTF-8") from error
+    # Before anything else reads the text, so that no message can repeat a key.
+    if KEY_SHAPE.search(text):
         raise ConfigError(f"{file}: holds what looks like a private key; use account.key_file with mode 0600")
-    for coin, node in tree.pop("market", {}).items():
-        for name, value in node.items():
-            _put_market(config, coin, name, value)
+    try:
+        tree = tomllib.loads(text, parse_float=Decimal)
+    except (ValueError, ArithmeticError, RecursionError) as error:
+        raise ConfigError(f"{file}: {error}") from error
+    _read_markets(config, tree.pop("market", {}), str(file))
 
     def walk(prefix: str, node: dict[str, Any]) -> None:
         for name, child in node.items():
             key = f"{prefix}.{name}" if prefix else name
             if isinstance(child, dict):
                 if not any(known.startswith(key + ".") for known in table()):
-                    raise ConfigError(f"unknown section [{key}]{did_you_mean(key, _sections())}")
+                    raise ConfigError(f"{file}: unknown section [{key}]{did_you_mean(key, _sections())}")
                 walk(key, child)
             else:
                 _put(config, key, child, str(file))
 
     walk("", tree)
+
+
+def _read_markets(config: Config, markets: Any, origin: str) -> None:
+    for coin, node in markets.items() if isinstance(markets, dict) else [("", None)]:
+        if not isinstance(node, dict):
+            raise ConfigError(f'{origin}: write options of one market under [market."xyz:SILVER"]')
+        for name, value in node.items():
+            _put_market(config, coin, name, value, origin)
 
 
 def _sections() -> set[str]:
@@ -156,30 +188,52 @@ def _sections() -> set[str]:
 def _put(config: Config, key: str, value: Any, origin: str) -> None:
     if key.startswith("market."):
         coin, _, name = key.removeprefix("market.").rpartition(".")
-        _put_market(config, coin.strip('"'), name, value)
+        _put_market(config, coin.strip('"'), name, value, origin)
         return
-    config.values[key] = option(key).read(value)
+    try:
+        config.values[key] = option(key).read(value)
+    except ConfigError as error:
+        raise ConfigError(f"{origin}: {error}") from None
     config.origins[key] = origin
 
 
-def _put_market(config: Config, coin: str, name: str, value: Any) -> None:
+def market_key(coin: str, name: str) -> str:
+    """What a per-market option is called in messages, in `origins` and on the command line."""
+    return f'market."{coin}".{name}'
+
+
+def _put_market(config: Config, coin: str, name: str, value: Any, origin: str) -> None:
+    key = market_key(coin, name)
+    if not coin:
+        raise ConfigError(f'{origin}: {key} names no market; write market."xyz:SILVER".{name}')
     if name not in MARKET_OPTIONS:
-        raise ConfigError(f'unknown option market."{coin}".{name}{did_you_mean(name, MARKET_OPTIONS)}')
-    config.markets.setdefault(coin, {})[name] = option(MARKET_OPTIONS[name]).read(value)
+        raise ConfigError(f"{origin}: unknown option {key}{did_you_mean(name, MARKET_OPTIONS)}")
+    row = replace(option(MARKET_OPTIONS[name]), key=key)
+    try:
+        config.markets.setdefault(coin, {})[name] = row.read(value)
+    except ConfigError as error:
+        raise ConfigError(f"{origin}: {error}") from None
+    config.origins[key] = origin
 
 
 def _check_together(config: Config) -> None:
     """What no single range can say."""
-    pairs = [
-        ("orders.in_flight_high_water", "orders.in_flight_max"),
-        ("exit.flatten_slippage_bps", "exit.flatten_slippage_max_bps"),
-        ("entry.touch_notional_usd_min", "entry.touch_notional_usd_full"),
-        ("entry.order_notional_usd_min", "entry.max_notional_usd"),
-        ("links.reconnect_first_ms", "links.reconnect_max_ms"),
-    ]
-    for low, high in pairs:
-        if Decimal(str(config.values[low])) > Decimal(str(config.values[high])):
+    for low, high in _NOT_ABOVE:
+        if _exact(config.values[low]) > _exact(config.values[high]):
             raise ConfigError(f"{low}: {config.values[low]} is above {high} ({config.values[high]})")
+    ping, silence = "links.ping_interval_ms", "links.silence_max_ms"
+    if config.number(ping) >= config.number(silence):
+        # A link without traffic would be dropped before its first ping is answered.
+        raise ConfigError(f"{ping}: {config.values[ping]} is not below {silence} ({config.values[silence]})")
+    least = "entry.order_notional_usd_min"
+    for coin, own in config.markets.items():
+        if "max_notional_usd" in own and _exact(own["max_notional_usd"]) < config.decimal(least):
+            key = market_key(coin, "max_notional_usd")
+            raise ConfigError(f"{key}: {own['max_notional_usd']} is below {least} ({config.values[least]})")
+
+
+def _exact(value: Value) -> Decimal:
+    return Decimal(str(value))
 
 
 def write_template() -> str:
@@ -198,5 +252,5 @@ def write_template() -> str:
 
 
 def _describe(row: Option) -> str:
-    span = f", {row.min} to {row.max}" if row.min is not None else ""
+    span = f", {row.min:f} to {row.max:f}" if row.min is not None else ""
     return f"unit: {row.unit}{span}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 from pathlib import Path
@@ -17,10 +18,12 @@ KEY_BYTES_MAX = 200
 def load_signer(config: Config, mainnet: bool) -> Signer:
     """The signer of `account.key_file`, else of the environment. Raises ConfigError naming the remedy."""
     path = config.text("account.key_file")
+    # Taken out of the environment even where a file is named: no child process inherits it.
+    given = os.environ.pop(ENV_KEY, "").strip()
     if path:
         key = _read_key_file(Path(path).expanduser())
-    elif os.environ.get(ENV_KEY):
-        key = bytearray(os.environ.pop(ENV_KEY).strip().encode())
+    elif given:
+        key = bytearray(os.fsencode(given))
     else:
         raise ConfigError(f"no agent key: name a file of mode 0600 in account.key_file, or set {ENV_KEY}")
     try:
@@ -37,15 +40,29 @@ def throw_away_signer() -> Signer:
 def _read_key_file(path: Path) -> bytearray:
     """Reads the opened file only after checking that very file: regular, ours, mode 0600, no link."""
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
-    except OSError as error:
-        raise ConfigError(f"account.key_file: {path}: {error.strerror}") from None
+        # Without O_NONBLOCK the opening of a named pipe would wait for ever.
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK)
+    except (OSError, ValueError) as error:
+        link = isinstance(error, OSError) and error.errno == errno.ELOOP
+        why = "is a link; name the file itself" if link else getattr(error, "strerror", "") or str(error)
+        raise ConfigError(f"account.key_file: {path}: {why}") from None
     try:
         found = os.fstat(descriptor)
         if not stat.S_ISREG(found.st_mode) or found.st_uid != os.getuid():
             raise ConfigError(f"account.key_file: {path} is no regular file of this user")
         if found.st_mode & 0o077:
             raise ConfigError(f"account.key_file: {path} can be read by others; chmod 600 it")
-        return bytearray(os.read(descriptor, KEY_BYTES_MAX).strip())
+        return _read_stripped(descriptor)
     finally:
         os.close(descriptor)
+
+
+def _read_stripped(descriptor: int) -> bytearray:
+    """Reads into the one buffer that the core will wipe; white space around the key is cut off in place."""
+    key = bytearray(KEY_BYTES_MAX)
+    del key[os.readv(descriptor, [key]) :]
+    while key[-1:].isspace():
+        del key[-1]
+    while key[:1].isspace():
+        del key[0]
+    return key

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import json
 import re
 import tomllib
 from dataclasses import dataclass
@@ -14,8 +15,15 @@ from typing import Any
 from hip3.errors import ConfigError
 
 Value = bool | int | str | Decimal | list[str]
-#: A private key's shape; such a text in a configuration file is refused and never echoed.
-KEY_SHAPE = re.compile(r"(?:0x)?[0-9a-fA-F]{64}")
+#: A private key's shape; such a text is refused as a value and never echoed.
+KEY_SHAPE = re.compile(r"(?<![0-9a-fA-F])(?:0x)?[0-9a-fA-F]{64}(?![0-9a-fA-F])")
+#: What an option of unit `0x address` takes, besides nothing.
+ADDRESS_UNIT = "0x address"
+ADDRESS_SHAPE = re.compile(r"0x[0-9a-fA-F]{40}")
+#: Whole numbers above this are not even printed; every range is far below.
+INTEGER_BITS_MAX = 256
+#: Characters of a wrong value that its message repeats.
+SHOWN_MAX = 80
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +41,10 @@ class Option:
 
     def read(self, value: Any) -> Value:
         """The value in the option's type, or ConfigError naming key, value, range and unit."""
+        if isinstance(value, int) and value.bit_length() > INTEGER_BITS_MAX:
+            raise self._wrong(f"a number of {value.bit_length()} bits", f"within {self.min} … {self.max}")
+        if KEY_SHAPE.search(str(value)):
+            raise ConfigError(f"{self.key}: holds what looks like a private key; use account.key_file with mode 0600")
         if isinstance(value, str) and self.kind in (bool, int, list):
             value = self._from_text(value)
         if self.kind is bool:
@@ -56,6 +68,8 @@ class Option:
             raise self._wrong(value, "a text")
         if self.choices and value not in self.choices:
             raise self._wrong(value, f"one of {', '.join(self.choices)}{did_you_mean(value, self.choices)}")
+        if self.unit == ADDRESS_UNIT and value and not ADDRESS_SHAPE.fullmatch(value):
+            raise self._wrong(value, "0x and 40 hex digits")
         return value
 
     def _from_text(self, text: str) -> Any:
@@ -64,7 +78,7 @@ class Option:
             return [item.strip() for item in text.split(",") if item.strip()]
         try:
             return tomllib.loads(f"value = {text}")["value"]
-        except tomllib.TOMLDecodeError:
+        except (ValueError, ArithmeticError, RecursionError):
             return text
 
     def _decimal(self, value: Any) -> Decimal:
@@ -84,8 +98,15 @@ class Option:
             raise self._wrong(number, f"within {self.min} … {self.max} {self.unit}")
 
     def _wrong(self, value: Any, wanted: str) -> ConfigError:
-        shown = "<hidden>" if KEY_SHAPE.fullmatch(str(value)) else value
-        return ConfigError(f"{self.key}: {shown!s} is not {wanted}")
+        shown = str(value)
+        if len(shown) > SHOWN_MAX:
+            shown = shown[:SHOWN_MAX] + "…"
+        return ConfigError(f"{self.key}: {shown} is not {wanted}")
+
+
+def hide_keys(text: str) -> str:
+    """The text without anything in the shape of a private key."""
+    return KEY_SHAPE.sub("<hidden>", text)
 
 
 def did_you_mean(name: str, names: Any) -> str:
@@ -141,7 +162,8 @@ def as_toml(value: Value) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, list):
-        return "[" + ", ".join(f'"{item}"' for item in value) + "]"
+        return "[" + ", ".join(as_toml(item) for item in value) + "]"
     if isinstance(value, str):
-        return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
-    return str(value)
+        # JSON escapes what TOML does, but for the delete character.
+        return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
+    return format(value, "f") if isinstance(value, Decimal) else str(value)

@@ -1,0 +1,224 @@
+"""The command line: wrong words get one line and the nearest right one, every error its exit status."""
+
+from __future__ import annotations
+
+import argparse
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pytest
+
+from hip3 import __version__, cli, errors
+from hip3.config import load
+from hip3.errors import Hip3Error
+from hip3.options import table
+
+PRIVATE = "0x" + "5a" * 32
+
+
+@pytest.fixture(autouse=True)
+def _empty_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "home"))
+    monkeypatch.delenv("HIP3_CONFIG", raising=False)
+
+
+def refused(capsys: pytest.CaptureFixture[str], *words: str) -> str:
+    """The one line with which a command line is refused."""
+    assert cli.main(list(words)) == 2
+    told = capsys.readouterr()
+    assert told.out == ""
+    assert told.err.startswith("hip3: ")
+    assert told.err.count("\n") == 1
+    return told.err
+
+
+@pytest.mark.parametrize(
+    ("words", "why"),
+    [
+        (["rnu"], "unknown command rnu; did you mean run?"),
+        (["xyzzy"], "unknown command xyzzy; known: run, sim, replay"),
+        (["config", "shwo"], "unknown action shwo; did you mean show?"),
+        (["config"], "required: ACTION"),
+        ([], "required: COMMAND"),
+        (["run", "--headles"], "unknown option --headles; did you mean --headless?"),
+        (["run", "--confirm"], "unknown option --confirm; did you mean --confirm-live?"),
+        (["run", "--durtion=3"], "unknown option --durtion=3; did you mean --duration?"),
+        (["status", "--onec"], "unknown option --onec; did you mean --once?"),
+        (["config", "show", "--jsn"], "unknown option --jsn; did you mean --json?"),
+        (["run", "now"], "unrecognized arguments: now"),
+        (["run", "--duration"], "--duration: expected one argument"),
+        (["run", "--duration", "soon"], "'soon' is no number of seconds"),
+        (["run", "--duration", "0"], "0 is not above 0 and below 10^8 seconds"),
+        (["run", "--duration", "nan"], "nan is not above 0"),
+        (["run", "--seed", "x"], "--seed"),
+        (["config", "show", "--set", "venue.nam=sim"], "unknown option venue.nam; did you mean venue.name?"),
+        (["config", "show", "--venue", "testnt"], "--venue: venue.name: testnt is not one of"),
+        (["config", "show", "--config", "/nowhere/x.toml"], "/nowhere/x.toml: no such file"),
+        (["run", "--seed", "-1"], "--seed: run.seed: -1 is not within"),
+        (["run", "--venue", "mainnet"], "live orders on mainnet need --confirm-live"),
+    ],
+)
+def test_wrong_words_are_refused_on_one_line(capsys: pytest.CaptureFixture[str], words: list[str], why: str) -> None:
+    assert why in refused(capsys, *words)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["run", f"--agent-key={PRIVATE}"],
+        ["run", "--agent-key", PRIVATE],
+        ["run", PRIVATE],
+        [PRIVATE],
+        ["config", "show", "--set", PRIVATE],
+        ["config", "show", "--set", f"account.vault={PRIVATE}"],
+        ["config", "show", "--set", f"account.{PRIVATE}=1"],
+        ["config", "show", "--venue", PRIVATE[2:]],
+        ["config", "show", "--config", PRIVATE],
+        ["sim", "--fund", f"{PRIVATE}=5"],
+    ],
+)
+def test_a_private_key_on_the_command_line_is_refused_and_not_repeated(
+    capsys: pytest.CaptureFixture[str], words: list[str]
+) -> None:
+    assert "5a5a5a" not in refused(capsys, *words)
+
+
+STATUSES = {
+    "CheckFailed": 1,
+    "UsageError": 2,
+    "ConfigError": 2,
+    "VenueUnreachable": 3,
+    "VenueRefused": 3,
+    "Stopped": 4,
+}
+
+
+def test_every_error_has_its_place_in_the_table_of_statuses() -> None:
+    kinds = {name for name, kind in vars(errors).items() if isinstance(kind, type) and issubclass(kind, Hip3Error)}
+    assert kinds - {"Hip3Error"} == set(STATUSES)
+    assert errors.__doc__ is not None
+    assert all(f"{name:<16} {status} " in errors.__doc__ for name, status in STATUSES.items())
+
+
+@pytest.mark.parametrize(("name", "status"), STATUSES.items())
+def test_an_error_is_one_line_and_its_exit_status(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], name: str, status: int
+) -> None:
+    def fail(_: argparse.Namespace) -> int:
+        raise getattr(errors, name)(f"two\nlines and \x1b[31m{PRIVATE}")
+
+    monkeypatch.setattr(cli, "dispatch", fail)
+    assert cli.main(["run"]) == status
+    assert capsys.readouterr() == ("", "hip3: two lines and [31m<hidden>\n")
+
+
+def test_an_interrupt_ends_with_130_and_success_with_the_verbs_own_status(monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupt(_: argparse.Namespace) -> int:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(cli, "dispatch", interrupt)
+    assert cli.main(["run"]) == 130
+    monkeypatch.setattr(cli, "dispatch", lambda _: 0)
+    assert cli.main(["run"]) == 0
+
+
+def test_our_own_bugs_are_not_dressed_up_as_foreseen_failures(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cli, "dispatch", lambda _: {}["bug"])
+    with pytest.raises(KeyError):
+        cli.main(["run"])
+
+
+def test_flags_win_over_set_and_name_themselves_as_origin() -> None:
+    words = ["run", "--set", "run.seed=3", "--set", "run.mode=live", "--seed", "7", "--mode", "observe"]
+    words += ["--venue", "testnet", "--scenario", "load", "--record", "/tmp/r"]
+    config = cli.load_config(cli.build_parser().parse_args(words))
+    flags = {
+        key: (config.values[key], config.origins[key]) for key in config.origins if config.origins[key] != "default"
+    }
+    assert flags == {
+        "venue.name": ("testnet", "--venue"),
+        "run.mode": ("observe", "--mode"),
+        "run.seed": (7, "--seed"),
+        "run.scenario": ("load", "--scenario"),
+        "record.dir": ("/tmp/r", "--record"),
+    }
+
+
+def show(capsys: pytest.CaptureFixture[str], *words: str) -> str:
+    assert cli.main(["config", "show", *words]) == 0
+    told = capsys.readouterr()
+    assert told.err == ""
+    return told.out
+
+
+def test_config_show_json_is_one_object_with_every_option_and_its_origin(capsys: pytest.CaptureFixture[str]) -> None:
+    words = ["--json", "--set", "entry.threshold_bps=41.5", "--set", "market.xyz:GOLD.threshold_bps=9"]
+    text = show(capsys, *words)
+    assert text.count("\n") == 1
+    shown: dict[str, Any] = orjson.loads(text)
+    assert set(shown) == {"options", "markets"}
+    assert set(shown["options"]) == set(table())
+    assert shown["options"]["entry.threshold_bps"] == {"value": "41.5", "origin": "--set"}
+    assert shown["options"]["run.seed"] == {"value": 1, "origin": "default"}
+    assert shown["markets"] == {"xyz:GOLD": {"threshold_bps": {"value": "9", "origin": "--set"}}}
+
+
+def test_config_show_is_itself_a_configuration_file(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    words = ["--set", "entry.threshold_bps=41.5", "--set", "market.xyz:GOLD.enabled=false", "--venue", "testnet"]
+    path = tmp_path / "shown.toml"
+    path.write_text(show(capsys, *words))
+    config = load(path, [], {})
+    assert (config.text("venue.name"), str(config.decimal("entry.threshold_bps"))) == ("testnet", "41.5")
+    assert config.markets == {"xyz:GOLD": {"enabled": False}}
+    assert set(config.origins.values()) == {str(path)}
+
+
+def test_config_init_writes_a_file_once(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    path = tmp_path / "home" / "hip3" / "config.toml"
+    assert cli.main(["config", "init"]) == 0
+    assert capsys.readouterr().out == f"{path}\n"
+    path.write_text(path.read_text() + "\n# mine\n")
+    assert f"{path} exists; --force overwrites it" in refused(capsys, "config", "init")
+    assert "# mine" in path.read_text()
+    assert cli.main(["config", "init", "--force"]) == 0
+    assert "# mine" not in path.read_text()
+
+
+def test_config_init_where_nothing_can_be_written_fails_with_the_reason(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    file = tmp_path / "file"
+    file.write_text("")
+    assert cli.main(["config", "init", "--path", str(file / "config.toml")]) == 1
+    assert capsys.readouterr().err == f"hip3: {file}: File exists\n"
+    assert cli.main(["config", "init", "--force", "--path", str(tmp_path)]) == 1
+    assert capsys.readouterr().err == f"hip3: {tmp_path}: Is a directory\n"
+
+
+def test_help_and_version_end_with_0_and_every_verb_has_a_help_text(capsys: pytest.CaptureFixture[str]) -> None:
+    for words in (["--version"], ["--help"], ["run", "--help"]):
+        with pytest.raises(SystemExit) as end:
+            cli.main(words)
+        assert end.value.code == 0
+    shown = capsys.readouterr().out
+    assert shown.startswith(f"hip3 {__version__}\n")
+    parser = cli.build_parser()
+    (verbs,) = [action for action in parser._actions if isinstance(action, argparse._SubParsersAction)]
+    assert {choice.dest for choice in verbs._choices_actions} == set(verbs.choices)
+    assert all(choice.help for choice in verbs._choices_actions)
+
+
+@pytest.mark.parametrize("words", [["config", "show"], ["config", "show", "--json"], ["config", "init"]])
+def test_a_reader_who_went_away_ends_the_command_without_a_traceback(tmp_path: Path, words: list[str]) -> None:
+    environment = {"XDG_CONFIG_HOME": str(tmp_path)}
+    process = subprocess.Popen(
+        [sys.executable, "-m", "hip3", *words], stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment
+    )
+    assert process.stdout is not None
+    process.stdout.close()
+    process.stdout = None
+    _, told = process.communicate(timeout=20)
+    assert (process.returncode, told) == (1, b"")
