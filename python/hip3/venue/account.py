@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
+from hip3.errors import ConfigError
 from hip3.venue.discovery import Universe
-from hip3.venue.info import Info
+from hip3.venue.info import Info, understood
 
 #: Answers of `userAbstraction` under which one spot balance backs all dexs.
 UNIFIED_FORMS = frozenset({"unifiedAccount", "portfolioMargin"})
@@ -59,12 +60,30 @@ class AccountReport:
 
 
 async def resolve_user(info: Info, signer: str, account: str) -> tuple[str, str]:
-    """The account that this signer acts for and its role; an agent names its master, a user is itself."""
-    role = await info.ask(type="userRole", user=signer)
-    kind = str(role.get("role"))
-    if kind == "agent":
-        return str(role["data"]["user"]).lower(), kind
-    return (account or signer).lower(), kind
+    """The account that this signer acts for, in lower case, and the signer's role.
+
+    An agent acts for its master, any other key for itself. `account` (empty for none) may name a sub-account
+    or vault of theirs; any other account is a ConfigError: its positions would be read, another's traded.
+    """
+    owner, kind = await _owner(info, signer)
+    named = account.lower()
+    if not named or named == owner:
+        return owner, kind
+    if kind != "missing":
+        answer = await info.ask(type="userRole", user=named)
+        with understood("userRole"):
+            role = str(answer["role"])
+            master = str(answer["data"]["master"]).lower() if role == "subAccount" else ""
+        if role != "vault" and master != owner:
+            raise ConfigError(f"account.address: this key does not act for {named}, it acts for {owner}")
+    return named, kind
+
+
+async def _owner(info: Info, signer: str) -> tuple[str, str]:
+    answer = await info.ask(type="userRole", user=signer)
+    with understood("userRole"):
+        kind = str(answer["role"])
+        return (str(answer["data"]["user"]) if kind == "agent" else signer).lower(), kind
 
 
 async def read_account(info: Info, signer: str, account: str, universe: Universe, dexs: list[str]) -> AccountReport:
@@ -72,12 +91,14 @@ async def read_account(info: Info, signer: str, account: str, universe: Universe
     user, role = await resolve_user(info, signer, account)
     form = str(await info.ask(type="userAbstraction", user=user))
     spot_state = await info.ask(type="spotClearinghouseState", user=user)
-    spot = {int(row["token"]): Decimal(row["total"]) for row in spot_state.get("balances", [])}
+    with understood("spotClearinghouseState"):
+        spot = {int(row["token"]): Decimal(row["total"]) for row in spot_state["balances"]}
     states: dict[str, DexAccount] = {}
     orders = 0
     for name in dexs:
         state = await info.clearinghouse_state(user, name)
-        states[name] = read_state(name, universe.dex_of(name).collateral, state)
+        with understood("clearinghouseState"):
+            states[name] = read_state(name, universe.dex_of(name).collateral, state)
         orders += len(await info.ask(type="openOrders", user=user, dex=name))
     return AccountReport(user, signer, role, form, states, spot, orders)
 

@@ -16,7 +16,7 @@ from hip3.config import Config
 from hip3.errors import Hip3Error
 from hip3.startup import open_venue
 from hip3.venue.account import AccountReport, collateral_problems, read_account
-from hip3.venue.discovery import Market, Universe, discover
+from hip3.venue.discovery import Market, Universe, discover, nearest
 from hip3.venue.http import HttpClient
 from hip3.venue.info import Info
 
@@ -69,6 +69,7 @@ async def preflight(config: Config) -> tuple[list[Finding], int]:
             )
             dexs = sorted({m.dex for m in markets})
             findings.append(Finding("ok", f"{len(markets)} markets on {len(dexs)} dexs"))
+            findings += _market_sections(config, universe)
             account = await read_account(info, signer.address, config.text("account.address"), universe, dexs)
             rate, discount = await info.user_fees(account.user)
         except Hip3Error as error:
@@ -96,6 +97,14 @@ def _limits(config: Config) -> list[Finding]:
     if not config.switch("exit.primary") and not config.switch("exit.backup"):
         findings.append(Finding("error", "both exit paths are off", "set exit.primary or exit.backup to true"))
     return findings
+
+
+def _market_sections(config: Config, universe: Universe) -> list[Finding]:
+    """Markets that have options of their own but do not exist."""
+    names = [m.coin for m in universe.markets]
+    unknown = [coin for coin in config.markets if coin not in names]
+    text = '[market."{}"]: the venue has no such market{}'
+    return [Finding("error", text.format(coin, nearest(coin, names)), "correct the name") for coin in unknown]
 
 
 def _account(account: AccountReport, universe: Universe, dexs: list[str]) -> list[Finding]:
@@ -127,5 +136,6 @@ def _fees(config: Config, markets: list[Market], rate: Decimal, discount: Decima
     ]
     if not hopeless:
         return [Finding("ok", "fees both ways and the least net edge fit under every threshold")]
-    text = f"fees exceed the threshold on {len(hopeless)} markets ({', '.join(hopeless[:5])}…): only larger edges enter"
+    named = ", ".join(hopeless[:5]) + (", …" if len(hopeless) > 5 else "")
+    text = f"fees exceed the threshold on {len(hopeless)} markets ({named}): only larger edges enter"
     return [Finding("warning", text, "exclude them or raise their threshold_bps")]

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import difflib
 import fnmatch
+from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
 from hip3.errors import ConfigError
 from hip3.venue.fees import taker_rate, to_bps
-from hip3.venue.info import Info
+from hip3.venue.info import Info, understood
 
 #: Asset ids of builder dexs begin here, ten thousand for each dex.
 BUILDER_ASSET_BASE = 100_000
 ASSETS_PER_DEX = 10_000
+#: The deployer's fee scale where no answer names one.
+DEPLOYER_FEE_SCALE = "1.0"
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,8 +73,11 @@ class Universe:
         """
         names = [m.coin for m in self.markets if not m.is_delisted]
         for pattern in [*include, *exclude]:
-            if not any(fnmatch.fnmatchcase(name, pattern) for name in names):
-                raise ConfigError(f"markets: {pattern!r} matches no market of this venue{nearest(pattern, names)}")
+            if any(fnmatch.fnmatchcase(name, pattern) for name in names):
+                continue
+            if any(fnmatch.fnmatchcase(m.coin, pattern) for m in self.markets):
+                raise ConfigError(f"markets: {pattern!r} matches delisted markets only; take it out")
+            raise ConfigError(f"markets: {pattern!r} matches no market of this venue{nearest(pattern, names)}")
         chosen = [
             m
             for m in self.markets
@@ -102,18 +108,28 @@ async def discover(info: Info) -> Universe:
     listed = await info.perp_dexs()
     metas = await info.all_perp_metas()
     tokens = await info.spot_token_names()
+    with understood("the market list"):
+        return read_universe(listed, metas, tokens)
+
+
+def read_universe(
+    listed: Sequence[dict[str, Any] | None], metas: Sequence[dict[str, Any] | None], tokens: dict[int, str]
+) -> Universe:
+    """The universe of the answers to `perpDexs` and `allPerpMetas`, with the names of collateral tokens."""
     dexs: list[Dex] = []
     markets: list[Market] = []
-    for index, (row, meta) in enumerate(zip(listed, metas, strict=False)):
+    for index, row in enumerate(listed):
+        meta = (metas[index] if index < len(metas) else None) or {}
         name = row["name"] if row else ""
-        token = int(meta.get("collateralToken", 0))
+        token = int(meta.get("collateralToken") or 0)
         dexs.append(Dex(index, name, token, tokens.get(token, f"token {token}")))
-        dex_scale = str((row or {}).get("deployerFeeScale", "1.0"))
-        markets += [_market(index, name, i, entry, dex_scale) for i, entry in enumerate(meta["universe"])]
+        dex_scale = (row or {}).get("deployerFeeScale") or DEPLOYER_FEE_SCALE
+        markets += [_market(index, name, i, entry, dex_scale) for i, entry in enumerate(meta.get("universe", []))]
     return Universe(tuple(dexs), tuple(markets))
 
 
 def _market(dex_index: int, dex: str, position: int, entry: dict[str, Any], dex_scale: str) -> Market:
+    """One universe entry; its optional fields are absent or null, the fee scale stands on the dex in older answers."""
     base = BUILDER_ASSET_BASE + ASSETS_PER_DEX * dex_index if dex_index else 0
     return Market(
         asset=base + position,
@@ -123,7 +139,7 @@ def _market(dex_index: int, dex: str, position: int, entry: dict[str, Any], dex_
         sz_decimals=entry["szDecimals"],
         leverage_max=entry["maxLeverage"],
         growth_mode=entry.get("growthMode") == "enabled",
-        deployer_fee_scale=Decimal(str(entry.get("deployerFeeScale", dex_scale))),
-        margin_mode=entry.get("marginMode", "noCross" if entry.get("onlyIsolated") else "cross"),
-        is_delisted=bool(entry.get("isDelisted", False)),
+        deployer_fee_scale=Decimal(str(entry.get("deployerFeeScale") or dex_scale)),
+        margin_mode=entry.get("marginMode") or ("noCross" if entry.get("onlyIsolated") else "cross"),
+        is_delisted=bool(entry.get("isDelisted")),
     )

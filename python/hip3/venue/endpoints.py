@@ -8,7 +8,8 @@ from urllib.parse import urlsplit
 
 from hip3.errors import ConfigError
 
-OFFICIAL_HOSTS = frozenset({"api.hyperliquid.xyz", "api.hyperliquid-testnet.xyz"})
+#: The venue's own hosts, and the one name under which each may be used.
+OFFICIAL_HOSTS = {"api.hyperliquid.xyz": "mainnet", "api.hyperliquid-testnet.xyz": "testnet"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,8 +27,9 @@ TESTNET = Endpoint("testnet", "wss://api.hyperliquid-testnet.xyz/ws", "https://a
 
 
 def endpoint(name: str, ws_url: str = "", http_url: str = "") -> Endpoint:
-    """The endpoint of a venue name, with either address replaced. Raises ConfigError for a foreign host.
+    """The endpoint of a venue name, with either address replaced.
 
+    Raises ConfigError for a foreign host, and for the host of another venue than the one named.
     The simulated venue has no fixed address: both must be given. It recovers signatures as testnet does.
     """
     known = {"mainnet": MAINNET, "testnet": TESTNET}.get(name)
@@ -35,17 +37,22 @@ def endpoint(name: str, ws_url: str = "", http_url: str = "") -> Endpoint:
         raise ConfigError("venue.ws_url and venue.http_url: the simulated venue needs both, or neither to be embedded")
     ws = ws_url or (known.ws_url if known else "")
     http = http_url or (known.http_url if known else "")
-    _check("venue.ws_url", ws, ("ws", "wss"))
-    _check("venue.http_url", http, ("http", "https"))
+    _check("venue.ws_url", name, ws, ("ws", "wss"))
+    _check("venue.http_url", name, http, ("http", "https"))
     return Endpoint(name, ws, http, known.mainnet if known else False)
 
 
-def _check(key: str, url: str, schemes: tuple[str, str]) -> None:
-    parts = urlsplit(url)
-    if parts.scheme not in schemes or not parts.hostname:
+def _check(key: str, name: str, url: str, schemes: tuple[str, str]) -> None:
+    try:
+        parts = urlsplit(url)
+        host, port = parts.hostname, parts.port
+    except ValueError as error:
+        raise ConfigError(f"{key}: {url!r}: {error}") from None
+    if parts.scheme not in schemes or not host or port == 0:
         raise ConfigError(f"{key}: {url!r} is no address of the form {schemes[1]}://host/…")
-    host = parts.hostname
     if host in OFFICIAL_HOSTS:
+        if OFFICIAL_HOSTS[host] != name:
+            raise ConfigError(f"{key}: {host} is {OFFICIAL_HOSTS[host]}, venue.name says {name}")
         if parts.scheme != schemes[1]:
             raise ConfigError(f"{key}: {host} is spoken to over {schemes[1]} only")
         return

@@ -25,7 +25,8 @@ class HttpClient:
         if self._session is None:
             self._session = aiohttp.ClientSession(timeout=self._timeout, headers=HEADERS)
         try:
-            async with self._session.post(self._base_url + path, data=body) as response:
+            # No redirects: signed orders go to the checked host and nowhere else.
+            async with self._session.post(self._base_url + path, data=body, allow_redirects=False) as response:
                 return response.status, await response.read()
         except aiohttp.ClientError as error:
             raise ConnectionError(str(error)) from error

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
 from decimal import Decimal
 from typing import Any
 
@@ -14,6 +16,15 @@ from hip3.venue.http import HttpClient
 #: Tries of one read, and the pause between them: a limit of the venue holds for a minute at most.
 TRIES_MAX = 4
 PAUSE_S = 0.5
+
+
+@contextmanager
+def understood(what: str) -> Iterator[None]:
+    """Around the reading of an answer: VenueRefused where it has another shape than this version knows."""
+    try:
+        yield
+    except (LookupError, TypeError, ValueError, AttributeError, ArithmeticError) as error:
+        raise VenueRefused(f"{what} of the venue cannot be read: {type(error).__name__}: {error}") from error
 
 
 class Info:
@@ -58,7 +69,8 @@ class Info:
     async def spot_token_names(self) -> dict[int, str]:
         """Names of spot tokens by index: what collateral is called."""
         meta = await self.ask(type="spotMeta")
-        return {token["index"]: token["name"] for token in meta["tokens"]}
+        with understood("spotMeta"):
+            return {token["index"]: token["name"] for token in meta["tokens"]}
 
     async def clearinghouse_state(self, user: str, dex: str) -> dict[str, Any]:
         """The account's state on one dex."""
@@ -68,4 +80,5 @@ class Info:
     async def user_fees(self, user: str) -> tuple[Decimal, Decimal]:
         """The taker rate with tier and staking applied, and the referral discount, as fractions."""
         answer = await self.ask(type="userFees", user=user)
-        return Decimal(answer["userCrossRate"]), Decimal(answer["activeReferralDiscount"])
+        with understood("userFees"):
+            return Decimal(answer["userCrossRate"]), Decimal(answer["activeReferralDiscount"])

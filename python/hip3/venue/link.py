@@ -25,6 +25,8 @@ _ACK_MARK = b'{"channel":"subscriptionResponse"'
 _ERROR_MARK = b'{"channel":"error"'
 _PONG_MARK = b'{"channel":"pong"'
 MS = 1_000_000
+#: Pause between looks at a link's deadlines: acknowledgements, pings, silence.
+LOOK_S = 0.25
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +95,7 @@ class Link:
             except asyncio.CancelledError:
                 if self._socket is not None:
                     self._socket.close()
-                self._drop("closed by us")
+                self._drop("closed by us", counts=False)
                 raise
             except (OSError, TimeoutError) as error:
                 ended: BaseException = error
@@ -109,26 +111,27 @@ class Link:
                 raise VenueUnreachable(f"{self.name} link to {self._url}: {ended}")
             await asyncio.sleep(next_delay_ms(self._settings.reconnect, failures, random.random()) / 1000)  # noqa: S311
 
-    def _drop(self, why: str) -> None:
+    def _drop(self, why: str, *, counts: bool = True) -> None:
+        """Lets go of the connection; what ended by our own will is no drop to be counted."""
         if self._socket is not None:
             self._socket.abort()
             self._socket = None
         self.last_drop = why
         if self.is_ready:
             self.is_ready = False
-            self.drops += 1
+            self.drops += counts
             self._on_state(False, why)
 
     async def _live(self) -> None:
         """One connection from its opening to its end, which it raises."""
-        self._ended.clear()
+        ended = self._ended = asyncio.Event()
         self._end_error = None
         self._ledger.reset()
         self._socket = await open_socket(
             self._url,
             self._clock.now_ns,
             self._receive,
-            self._closed,
+            lambda error: self._closed(ended, error),
             self._settings.connect_timeout_ms / 1000,
         )
         self.connects += 1
@@ -136,7 +139,7 @@ class Link:
         if self._ledger.is_complete:
             self._set_ready()
         last_ping_ns = self._clock.now_ns()
-        while not self._ended.is_set():
+        while not ended.is_set():
             now_ns = self._clock.now_ns()
             for frame in self._ledger.frames_to_send(now_ns):
                 self._socket.send(frame)
@@ -148,7 +151,7 @@ class Link:
                 last_ping_ns = now_ns
                 self._socket.send(PING)
             try:
-                await asyncio.wait_for(self._ended.wait(), 0.25)
+                await asyncio.wait_for(ended.wait(), LOOK_S)
             except TimeoutError:
                 continue
         raise self._end_error or ConnectionResetError("closed by the venue")
@@ -178,6 +181,7 @@ class Link:
             self.is_ready = True
             self._on_state(True, "ready")
 
-    def _closed(self, error: BaseException | None) -> None:
-        self._end_error = error
-        self._ended.set()
+    def _closed(self, ended: asyncio.Event, error: BaseException | None) -> None:
+        if ended is self._ended:  # else the late end of an earlier connection
+            self._end_error = error
+        ended.set()

@@ -39,7 +39,6 @@ class VenueSocket(asyncio.Protocol):
         self._on_closed = on_closed
         self._transport: asyncio.Transport | None = None
         self._parts: list[bytes] = []
-        self._parts_bytes = 0
         self._failure: BaseException | None = None
 
     # ------------------------------------------------------------ sending

@@ -67,9 +67,10 @@ class SubscriptionLedger:
         if prefix != "Already subscribed":
             return False
         try:
-            return self.on_ack(orjson.loads(body))
+            subscription = orjson.loads(body)
         except orjson.JSONDecodeError:
             return False
+        return isinstance(subscription, dict) and self.on_ack(subscription)
 
     @property
     def is_complete(self) -> bool:
