@@ -120,6 +120,7 @@ class Session:
         )
         self.snapshots = SnapshotSource(self)
         self._stopping = asyncio.Event()
+        self._ending = False
 
     # ------------------------------------------------------------- wiring
 
@@ -156,12 +157,15 @@ class Session:
         self.loop.on_frame(frame, recv_ns)
 
     def _on_order_link(self, ready: bool, why: str) -> None:
-        self.log.event("info" if ready else "warning", "order_link", ready=ready, why=why)
+        self._log_link("order_link", ready, why)
         self.trader.on_link(ready, self.clock.now_ns())
         self.loop.pump()
 
     def _on_data_link(self, ready: bool, why: str) -> None:
-        self.log.event("info" if ready else "warning", "data_link", ready=ready, why=why)
+        self._log_link("data_link", ready, why)
+
+    def _log_link(self, name: str, ready: bool, why: str) -> None:
+        self.log.event("info" if ready or self._ending else "warning", name, ready=ready, why=why)
 
     # -------------------------------------------------------------- running
 
@@ -194,6 +198,7 @@ class Session:
             await self._leave_positions()
             equity = await self._venue_equity()
         finally:
+            self._ending = True
             self.backup.stop()
             self.reader.stop()
             self.loop.stop()
@@ -263,11 +268,14 @@ class Session:
     # ---------------------------------------------------------------- ending
 
     async def _leave_positions(self) -> None:
-        """By policy: leaves every position and waits for the orders' ends, or leaves things as they are."""
+        """By policy: leaves every position and waits for the orders' ends, or leaves things as they are.
+
+        A halted trader has nothing to wait for: the venue takes nothing that it signs.
+        """
         flatten = self.config.text("run.on_exit") == "flatten"
         deadline = self.clock.now_ns() + self.config.number("run.exit_timeout_ms") * 1_000_000
         asked_ns = 0
-        while self.clock.now_ns() < deadline:
+        while self.clock.now_ns() < deadline and self.trader.state is not TradingState.HALTED:
             now_ns = self.clock.now_ns()
             held = bool(self.trader.engine.positions())
             if not self.trader.desk.table.live and not (flatten and held):

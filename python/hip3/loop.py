@@ -19,6 +19,7 @@ class Loop:
         self._loop = asyncio.get_running_loop()
         self._timer: asyncio.TimerHandle | None = None
         self._timer_ns = 0
+        dispatcher.on_answered = self.pump
 
     def on_frame(self, frame: bytes, recv_ns: int) -> None:
         """One frame of either socket: decide, then send what was decided, in the same call."""

@@ -54,6 +54,8 @@ class Dispatcher:
     """See the module's head. `pump` is to be called in the event loop after every input of the trader."""
 
     def __init__(self, trader: Trader, clock: Clock, socket: OrderSocket, post_http: PostHttp) -> None:
+        #: Called after an answer over HTTP, which may have moved the trader's timer.
+        self.on_answered: Callable[[], object] = self.pump
         self.sent_ws = 0
         self.sent_http = 0
         self._trader = trader
@@ -88,7 +90,7 @@ class Dispatcher:
             except (OSError, TimeoutError):
                 status, body = 0, b""
         deliver_answer(self._trader, message, status, body, self._clock.now_ns())
-        self.pump()
+        self.on_answered()
 
     def _measure(self, message: Outbound) -> None:
         if message.origin_ns:

@@ -305,20 +305,21 @@ class Trader:
             self.desk.submit(order, now_ns)
 
     def _on_fill(self, fill: Fill, now_ns: int) -> None:
+        if fill.applied:
+            self.tally.fills += 1
+            self.tally.note(
+                "info",
+                "fill",
+                coin=fill.coin,
+                side="buy" if fill.is_buy else "sell",
+                px=fill.px,
+                sz=fill.sz,
+                fee=fill.fee,
+                position=fill.position,
+            )
         order = self.desk.on_fill(fill, now_ns)
         if not fill.applied:
             return
-        self.tally.fills += 1
-        self.tally.note(
-            "info",
-            "fill",
-            coin=fill.coin,
-            side="buy" if fill.is_buy else "sell",
-            px=fill.px,
-            sz=fill.sz,
-            fee=fill.fee,
-            position=fill.position,
-        )
         if order is not None and order.kind is OrderKind.FLATTEN and Decimal(fill.position) == 0:
             left = Exit(now_ns, order.coin, order.reason, order.path, order.sz, order.avg_px)
             self.tally.count_exit(left)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from rich.box import SIMPLE
 from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
@@ -16,11 +17,17 @@ def summary_table(summary: dict[str, Any], title: str) -> RenderableType:
     """The figures that decide whether a run went well, and the markets nearest to their threshold."""
     table = Table(title=title, show_header=False, title_justify="left")
     table.add_column("what", style="bold", no_wrap=True)
-    table.add_column("figure")
+    table.add_column("figure", overflow="fold")
     for name, value in _figures(summary):
         table.add_row(name, Text(value))
-    edges = Table(title="markets nearest to their threshold", title_justify="left")
-    for name in ("market", "max buy", "max sell", "threshold", "of it", "updates", "p50", "p99"):
+    edges = Table(
+        title="edges in bps, nearest to the threshold first",
+        title_justify="left",
+        box=SIMPLE,
+        pad_edge=False,
+        padding=(0, 1, 0, 0),
+    )
+    for name in ("market", "buy max", "sell max", "limit", "of it", "updates", "p50", "p99"):
         edges.add_column(name, justify="left" if name == "market" else "right", no_wrap=True)
     rows = sorted(summary["edge_summary"], key=lambda row: -row["threshold_pct"])
     for row in rows[:MARKETS_SHOWN]:

@@ -9,6 +9,7 @@ from decimal import Decimal
 from typing import Any
 
 import orjson
+from rich.box import SIMPLE
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -30,20 +31,19 @@ def main(config: Config, as_json: bool) -> int:
     if as_json:
         sys.stdout.write(orjson.dumps({"markets": rows}).decode() + "\n")
         return 0
-    table = Table()
-    for name in ("asset", "market", "dex", "collateral", "taker bps", "lot decimals", "leverage", "oracle", "day USD"):
-        table.add_column(name, justify="left" if name in ("market", "dex", "collateral") else "right", no_wrap=True)
+    table = Table(box=SIMPLE, pad_edge=False, padding=(0, 1, 0, 0))
+    for name in ("asset", "market", "in", "fee bps", "lot", "lev.", "oracle", "day mn USD"):
+        table.add_column(name, justify="left" if name in ("market", "in") else "right", no_wrap=True)
     for row in rows:
         table.add_row(
             str(row["asset"]),
             Text(row["coin"] + (" (delisted)" if row["is_delisted"] else "")),
-            Text(row["dex"] or "main"),
             row["collateral"],
             row["taker_fee_bps"],
-            str(row["sz_decimals"]),
+            format(Decimal(1).scaleb(-row["sz_decimals"]), "f"),
             str(row["leverage_max"]),
             row["oracle_px"] or "–",
-            f"{float(row['day_notional_usd'] or 0):,.0f}",
+            f"{float(row['day_notional_usd'] or 0) / 1e6:,.1f}",
         )
     Console().print(table)
     return 0
