@@ -61,7 +61,7 @@ def open_socket(path: Path) -> socket.socket:
         finally:
             probe.close()
     # The mask is set before the bind, so that there is no moment in which others could connect.
-    mask = os.umask(0o077)
+    mask = os.umask(0o177)
     try:
         server.bind(str(path))
     finally:
