@@ -14,7 +14,7 @@ from hip3.status.snapshot import Snapshot
 VENUE_STYLES = {"sim": "black on cyan", "testnet": "black on yellow", "mainnet": "white on red"}
 STATE_STYLES = {"trading": "green", "starting": "yellow", "reducing": "yellow", "halted": "bold red"}
 #: Width from which the columns for ages and oracle are shown.
-WIDE = 110
+WIDE = 150
 BAR_CELLS = 10
 
 
