@@ -75,7 +75,9 @@ def build_parser() -> Parser:
     sim.add_argument("--port", type=int, default=3001, metavar="P", help="loopback port, 0 for any free one")
     sim.add_argument("--seed", type=int, default=1, metavar="N", help="same seed, same oracle and quotes")
     sim.add_argument("--fund", action="append", default=[], metavar="ADDRESS=USDC[:unified]", help="an account")
+    sim.add_argument("--deployer", action="append", default=[], metavar="DEX=ADDRESS", help="who sets a dex's oracle")
     sim.add_argument("--scenario", default="default", metavar="NAME|FILE", help="scenario")
+    sim.add_argument("--log", metavar="FILE", help="log every input, block by block")
     sim.add_argument("--parent-pipe", action="store_true", help=argparse.SUPPRESS)
 
     replay = verbs.add_parser("replay", help="a recording through the same trader again")
@@ -139,7 +141,11 @@ def dispatch(args: argparse.Namespace) -> int:
         case "sim":
             from hip3.sim import server
 
-            return server.main(args.port, args.seed, args.fund, args.scenario, args.parent_pipe)
+            return server.main(
+                server.Options(
+                    args.port, args.seed, args.scenario, args.fund, args.deployer, args.log, args.parent_pipe
+                )
+            )
         case "replay":
             from hip3.research import replay
 

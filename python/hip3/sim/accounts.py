@@ -11,10 +11,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from hip3.sim.book import Order
-from hip3.sim.nonces import NonceSet
 from hip3.sim.wire import notional
 
 FILLS_MAX = 10_000
+EQUITY_MAX = 2000
 ORDERS_MAX = 20_000
 
 
@@ -28,6 +28,9 @@ class Position:
     leverage: int
     isolated: bool
     raw: int = 0
+    #: Funding paid (positive) or received since the position was opened, and since it last changed.
+    funding: int = 0
+    funding_changed: int = 0
 
 
 @dataclass(slots=True)
@@ -56,24 +59,58 @@ class Ledger:
 
 
 @dataclass(slots=True)
+class Agent:
+    """An agent's approval: what it may sign for, until when (None: for good)."""
+
+    address: str
+    master: str
+    name: str
+    valid_until_ms: int
+
+
+@dataclass(slots=True)
 class Account:
-    """One address at the venue."""
+    """One address at the venue. Amounts of spot tokens are integers of 10^-6 by token index."""
 
     user: str
     unified: bool = False
     internal: bool = False
+    #: The master's address when this is a sub-account, and its name.
+    master: str | None = None
+    name: str = ""
     ledgers: dict[int, Ledger] = field(default_factory=dict)
+    spot: dict[int, int] = field(default_factory=dict)
     leverages: dict[int, int] = field(default_factory=dict)
-    nonces: NonceSet = field(default_factory=NonceSet)
+    #: Assets whose margin type was chosen: True for cross.
+    cross: dict[int, bool] = field(default_factory=dict)
     open_orders: dict[int, Order] = field(default_factory=dict)
     orders: OrderedDict[int, Order] = field(default_factory=OrderedDict)
     by_cloid: dict[str, int] = field(default_factory=dict)
     fills: deque[dict[str, Any]] = field(default_factory=lambda: deque(maxlen=FILLS_MAX))
+    fundings: deque[dict[str, Any]] = field(default_factory=lambda: deque(maxlen=FILLS_MAX))
+    updates: deque[dict[str, Any]] = field(default_factory=lambda: deque(maxlen=FILLS_MAX))
+    #: Time, equity, money put in and volume at each sample.
+    equity_history: deque[tuple[int, int, int, int]] = field(default_factory=lambda: deque(maxlen=EQUITY_MAX))
+    #: Builders approved, with the most they may take in tenths of a basis point.
+    builders: dict[str, int] = field(default_factory=dict)
+    agents: dict[str, Agent] = field(default_factory=dict)
+    subs: list[str] = field(default_factory=list)
+    #: Money put in less money taken out, over all ledgers and spot.
+    deposited: int = 0
     volume: int = 0
+    #: The part of the volume that counts for the request budget.
+    credit: int = 0
     requests: int = 0
+    reserved: int = 0
     last_over_ms: int = 0
     cancel_at_ms: int | None = None
+    cancels_fired: tuple[int, int] = (0, 0)
+    funded: bool = False
     changed: bool = False
+
+    def note_funding(self, event: dict[str, Any]) -> None:
+        """Keeps one funding payment."""
+        self.fundings.append(event)
 
     def remember(self, order: Order) -> None:
         """Keeps an order for `orderStatus`; the oldest dead ones are forgotten beyond the bound."""
@@ -100,6 +137,7 @@ def apply_trade(ledger: Ledger, position: Position, delta: int, px: int, fee: in
     pnl = -notional(px, closing) - closed_cost if closing else 0
     opened = delta - closing
     position.szi = before + delta
+    position.funding_changed = position.funding
     position.cost += -closed_cost + notional(px, opened)
     if not position.isolated:
         ledger.cash -= paid

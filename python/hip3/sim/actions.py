@@ -12,23 +12,21 @@ from typing import Any
 
 import orjson
 
-from hip3._hip3 import recover_l1
-from hip3.sim.accounts import Account
-from hip3.sim.book import lot_problem, tick_problem
-from hip3.sim.engine import Engine, Refusal
-from hip3.sim.wire import BadRequest, address, boolean, cloid, decimal, usd, whole
+from hip3._hip3 import recover_l1, recover_user
+from hip3.sim import deployer, orders, transfers
+from hip3.sim.accounts import Account, Ledger
+from hip3.sim.engine import REQUESTS_FREE, Engine, shown_usd
+from hip3.sim.nonces import NonceSet
+from hip3.sim.orders import ActionRefused
+from hip3.sim.transfers import USER_SIGNED, TransferRefused
+from hip3.sim.wire import BadRequest, address, boolean, usd, whole
 
-BATCH_MAX = 200
-REQUESTS_FREE = 10_000
 OVER_LIMIT_PAUSE_MS = 10_000
+STALE_WEIGHT = 5
+DAY_MS = 86_400_000
+SCHEDULES_A_DAY = 10
 SCHEDULE_VOLUME_MIN = 1_000_000 * 1_000_000
-#: Prices may lie within these bounds of the reference price: a fifth to five times.
-FAR_LOW_NUM, FAR_LOW_DEN, FAR_HIGH = 1, 5, 5
-TIFS = ("Gtc", "Ioc", "Alo")
-
-
-class Refused(Exception):
-    """The whole action is refused, with the venue's text."""
+REQUEST_PRICE = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +43,11 @@ class Signed:
     v: int
     group: int
 
+    @property
+    def kind(self) -> str:
+        """The action's type."""
+        return str(self.action["type"])
+
 
 def read(body: Any) -> Signed:
     """Reads the envelope and the action's shape. Raises BadRequest (422) for what cannot be read."""
@@ -53,14 +56,21 @@ def read(body: Any) -> Signed:
     action, signature = body["action"], body.get("signature")
     if not isinstance(signature, dict) or not isinstance(action.get("type"), str):
         raise BadRequest
-    kind = ACTIONS.get(action["type"])
-    if kind is None:
-        raise BadRequest
     r, s, v = signature.get("r"), signature.get("s"), signature.get("v")
     if not (isinstance(r, str) and isinstance(s, str) and isinstance(v, int)):
         raise BadRequest
     vault, expires = body.get("vaultAddress"), body.get("expiresAfter")
-    parsed = kind.read(action)
+    name = action["type"]
+    if name in USER_SIGNED:
+        if action.get("hyperliquidChain") not in ("Mainnet", "Testnet"):
+            raise BadRequest
+        parsed, group = USER_SIGNED[name].read(action), 0
+        transfers.nonce_of(name, action)
+    elif name in ACTIONS:
+        parsed = ACTIONS[name].read(action)
+        group = ACTIONS[name].group(parsed)
+    else:
+        raise BadRequest
     return Signed(
         action=action,
         parsed=parsed,
@@ -70,181 +80,125 @@ def read(body: Any) -> Signed:
         r=r,
         s=s,
         v=v,
-        group=kind.group(parsed),
+        group=group,
     )
 
 
-def execute(engine: Engine, signed: Signed, mainnet: bool) -> dict[str, Any]:
-    """Admits and runs one action; the answer as `/exchange` gives it."""
+def execute(engine: Engine, signed: Signed, network: str) -> dict[str, Any]:
+    """Admits and runs one action; the answer as `/exchange` gives it. `network`: mainnet, testnet or any."""
     try:
-        account = _admit(engine, signed, mainnet)
-        kind = ACTIONS[signed.action["type"]]
+        if signed.kind in USER_SIGNED:
+            account = _admit_user(engine, signed, network)
+            USER_SIGNED[signed.kind].run(engine, account, signed.parsed)
+            return {"status": "ok", "response": {"type": "default"}}
+        account = _admit(engine, signed, network)
+        kind = ACTIONS[signed.kind]
         weight = kind.weight(signed.parsed)
-        _limit_requests(engine, account, weight)
+        _limit_requests(engine, account, weight, is_cancel=signed.group == 1)
         response = kind.run(engine, account, signed.parsed)
         account.requests += weight
         return {"status": "ok", "response": response}
-    except Refused as refusal:
+    except (ActionRefused, TransferRefused, deployer.DeployRefused) as refusal:
         return {"status": "err", "response": str(refusal)}
 
 
-def _admit(engine: Engine, signed: Signed, mainnet: bool) -> Account:
-    try:
-        signer = recover_l1(
-            orjson.dumps(signed.action),
-            signed.nonce,
-            signed.vault,
-            signed.expires_ms,
-            mainnet,
-            signed.r,
-            signed.s,
-            signed.v,
-        )
-    except ValueError:
-        raise Refused("Unable to recover signer.") from None
-    account = engine.accounts.get(signer)
+# ------------------------------------------------------------------- admission
+
+
+def _signer(engine: Engine, signed: Signed, network: str) -> str:
+    """The address that signed. With network `any` the one of the two networks' hashes that is known counts."""
+    body = orjson.dumps(signed.action)
+    found = []
+    for mainnet in {"mainnet": (True,), "testnet": (False,)}.get(network, (False, True)):
+        try:
+            signer = recover_l1(
+                body, signed.nonce, signed.vault, signed.expires_ms, mainnet, signed.r, signed.s, signed.v
+            )
+        except ValueError:
+            raise ActionRefused("Unable to recover signer.") from None
+        if signer in engine.accounts or signer in engine.agents:
+            return signer
+        found.append(signer)
+    return found[0]
+
+
+def _admit(engine: Engine, signed: Signed, network: str) -> Account:
+    signer = _signer(engine, signed, network)
+    agent = engine.agents.get(signer)
+    if agent is not None and agent.valid_until_ms < engine.now_ms:
+        agent = None
+    account = engine.accounts.get(agent.master if agent is not None else signer)
     if account is None or account.internal:
-        raise Refused(f"User or API Wallet {signer} does not exist.")
+        raise ActionRefused(f"User or API Wallet {signer} does not exist.")
+    if not account.funded:
+        raise ActionRefused(f"Must deposit before performing actions. User: {account.user}")
     if signed.vault is not None:
-        raise Refused(f"Vault not registered: {signed.vault}")
-    problem = account.nonces.admit(signed.nonce, engine.now_ms)
-    if problem is not None:
-        raise Refused(problem)
+        sub = engine.accounts.get(signed.vault)
+        if sub is None or sub.master != account.user:
+            raise ActionRefused(f"Vault not registered: {signed.vault}")
+        account = sub
+    _burn_nonce(engine, signer, signed.nonce)
     if signed.expires_ms is not None and engine.now_ms > signed.expires_ms:
-        raise Refused("Action already expired")
+        account.requests += STALE_WEIGHT
+        raise ActionRefused("Action already expired")
     return account
 
 
-def _limit_requests(engine: Engine, account: Account, weight: int) -> None:
-    cap = REQUESTS_FREE + account.volume // 1_000_000
-    if account.requests + weight <= cap:
+def _admit_user(engine: Engine, signed: Signed, network: str) -> Account:
+    chain = signed.action["hyperliquidChain"]
+    if network != "any" and (chain == "Mainnet") != (network == "mainnet"):
+        raise ActionRefused("Mainnet and testnet require different signature.")
+    if transfers.nonce_of(signed.kind, signed.action) != signed.nonce:
+        raise ActionRefused("Nonce mismatch.")
+    try:
+        signer = recover_user(signed.kind, orjson.dumps(signed.action), signed.r, signed.s, signed.v)
+    except ValueError:
+        raise ActionRefused("Unable to recover signer.") from None
+    account = engine.accounts.get(signer)
+    if account is None or account.internal or not account.funded:
+        raise ActionRefused(f"Must deposit before performing actions. User: {signer}")
+    _burn_nonce(engine, signer, signed.nonce)
+    return account
+
+
+def _burn_nonce(engine: Engine, signer: str, nonce: int) -> None:
+    problem = engine.nonces.setdefault(signer, NonceSet()).admit(nonce, engine.now_ms)
+    if problem is not None:
+        raise ActionRefused(problem)
+
+
+def _limit_requests(engine: Engine, account: Account, weight: int, *, is_cancel: bool) -> None:
+    cap = REQUESTS_FREE + account.reserved + account.credit // 1_000_000
+    most = min(cap + 100_000, 2 * cap) if is_cancel else cap
+    if account.requests + weight <= most:
         return
     if engine.now_ms - account.last_over_ms < OVER_LIMIT_PAUSE_MS:
-        raise Refused(
+        raise ActionRefused(
             f"Too many cumulative requests sent ({account.requests + weight} > {cap}) for cumulative volume traded "
-            f"${usd(account.volume)}. Place taker orders to free up 1 request per USDC traded."
+            f"${shown_usd(account.volume)}. Place taker orders to free up 1 request per USDC traded."
         )
     account.last_over_ms = engine.now_ms
 
 
-# ------------------------------------------------------------------- orders
+# ---------------------------------------------------------------- other actions
 
-
-def _read_orders(action: dict[str, Any]) -> list[dict[str, Any]]:
-    rows = action.get("orders")
-    if not isinstance(rows, list) or action.get("grouping") != "na":
-        raise BadRequest
-    return [_read_order(row) for row in rows]
-
-
-def _read_order(row: Any) -> dict[str, Any]:
-    if not isinstance(row, dict):
-        raise BadRequest
-    limit = row.get("t", {}).get("limit") if isinstance(row.get("t"), dict) else None
-    if not isinstance(limit, dict) or limit.get("tif") not in TIFS:
-        raise BadRequest
-    return {
-        "asset": whole(row.get("a")),
-        "is_buy": boolean(row.get("b")),
-        "px": decimal(row.get("p")),
-        "sz": decimal(row.get("s")),
-        "reduce_only": boolean(row.get("r")),
-        "tif": limit["tif"],
-        "cloid": None if row.get("c") is None else cloid(row["c"]),
-    }
-
-
-def _static_problem(engine: Engine, row: dict[str, Any]) -> str | None:
-    market = engine.markets.get(row["asset"])
-    if market is None:
-        return f"Asset {row['asset']} does not exist."
-    decimals = market.spec.sz_decimals
-    sized = lot_problem(row["sz"], decimals)
-    if sized is not None:
-        return sized if sized.endswith("invalid size.") else f"{sized} asset={row['asset']}"
-    priced = tick_problem(row["px"], decimals)
-    if priced is not None:
-        return priced if priced.endswith("invalid price.") else f"{priced} asset={row['asset']}"
-    if not FAR_LOW_NUM * market.mark < row["px"] * FAR_LOW_DEN or row["px"] > FAR_HIGH * market.mark:
-        return "Order price cannot be more than 80% away from the reference price"
-    return None
-
-
-def _run_orders(engine: Engine, account: Account, rows: list[dict[str, Any]]) -> dict[str, Any]:
-    if not rows:
-        raise Refused("Orders are empty")
-    if len(rows) > BATCH_MAX:
-        raise Refused(f"Signed action over weight limit of {BATCH_MAX}.")
-    problem = next((p for p in (_static_problem(engine, row) for row in rows) if p is not None), None)
-    if problem is not None:
-        return _statuses("order", [{"error": problem}] * len(rows))
-    statuses: list[Any] = []
-    for row in rows:
-        terms = {name: value for name, value in row.items() if name != "asset"}
-        order = engine.new_order(account, engine.markets[row["asset"]], terms)
-        try:
-            statuses.append(engine.place(account, order))
-        except Refusal as refusal:
-            statuses.append({"error": f"{refusal} asset={row['asset']}"})
-    return _statuses("order", statuses)
-
-
-def _statuses(kind: str, statuses: list[Any]) -> dict[str, Any]:
-    return {"type": kind, "data": {"statuses": statuses}}
-
-
-# ------------------------------------------------------------------ cancels
-
-
-def _read_cancels(action: dict[str, Any]) -> list[tuple[int, int | str]]:
-    return [(whole(row.get("a")), whole(row.get("o"))) for row in _rows(action, "cancels")]
-
-
-def _read_cancels_by_cloid(action: dict[str, Any]) -> list[tuple[int, int | str]]:
-    return [(whole(row.get("asset")), cloid(row.get("cloid"))) for row in _rows(action, "cancels")]
-
-
-def _rows(action: dict[str, Any], name: str) -> list[dict[str, Any]]:
-    rows = action.get(name)
-    if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
-        raise BadRequest
-    return rows
-
-
-def _run_cancels(engine: Engine, account: Account, wanted: list[tuple[int, int | str]]) -> dict[str, Any]:
-    if len(wanted) > BATCH_MAX:
-        raise Refused(f"Signed action over weight limit of {BATCH_MAX}.")
-    statuses: list[Any] = []
-    for asset, name in wanted:
-        oid = account.by_cloid.get(name) if isinstance(name, str) else name
-        order = account.open_orders.get(oid) if oid is not None else None
-        if order is None or order.asset != asset:
-            text = f"Order was never placed, already canceled, or filled. asset={asset}"
-            statuses.append({"error": text})
-        else:
-            engine.cancel(account, order, "canceled")
-            statuses.append("success")
-    return _statuses("cancel", statuses)
-
-
-# ------------------------------------------------------------------- others
+DONE = {"type": "default"}
 
 
 def _run_schedule(engine: Engine, account: Account, time_ms: int | None) -> dict[str, Any]:
     if time_ms is not None:
         if account.volume < SCHEDULE_VOLUME_MIN:
-            traded = usd(account.volume // 10_000 * 10_000)
-            raise Refused(
-                f"Cannot set scheduled cancel time until enough volume traded. Required: $1000000. Traded: ${traded}."
+            raise ActionRefused(
+                "Cannot set scheduled cancel time until enough volume traded. Required: $1000000. "
+                f"Traded: ${shown_usd(account.volume)}."
             )
         if time_ms < engine.now_ms + 5_000:
-            raise Refused("Scheduled cancel time must be at least 5 seconds in the future.")
+            raise ActionRefused("Scheduled cancel time must be at least 5 seconds in the future.")
+        day, fired = account.cancels_fired
+        if day == engine.now_ms // DAY_MS and fired >= SCHEDULES_A_DAY:
+            raise ActionRefused(f"Too many scheduled cancels triggered for the day. Limit is {SCHEDULES_A_DAY}")
     account.cancel_at_ms = time_ms
-    return {"type": "default"}
-
-
-def _read_schedule(action: dict[str, Any]) -> int | None:
-    return whole(action["time"]) if "time" in action else None
+    return DONE
 
 
 def _read_leverage(action: dict[str, Any]) -> tuple[int, bool, int]:
@@ -255,21 +209,129 @@ def _run_leverage(engine: Engine, account: Account, wanted: tuple[int, bool, int
     asset, is_cross, leverage = wanted
     market = engine.markets.get(asset)
     if market is None:
-        raise Refused(f"Asset {asset} does not exist.")
+        raise ActionRefused(f"Asset {asset} does not exist.")
     if is_cross and market.spec.only_isolated:
-        raise Refused("Cross margin is not allowed for this asset.")
+        raise ActionRefused("Cross margin is not allowed for this asset.")
     if not 1 <= leverage <= market.spec.max_leverage:
-        raise Refused("Invalid leverage value")
-    position = engine.ledger(account, market).positions.get(asset)
+        raise ActionRefused("Invalid leverage value")
+    ledger = engine.ledger(account, market)
+    position = ledger.positions.get(asset)
     if position is not None:
         if position.isolated == is_cross:
-            raise Refused("Cannot switch leverage type with open position.")
-        if leverage < position.leverage:
+            raise ActionRefused("Cannot switch leverage type with open position.")
+        if leverage < position.leverage and not _lower_leverage(engine, ledger, position.asset, leverage):
             kind = "Isolated" if position.isolated else "Cross"
-            raise Refused(f"{kind} position does not have sufficient margin available to decrease leverage.")
+            raise ActionRefused(f"{kind} position does not have sufficient margin available to decrease leverage.")
         position.leverage = leverage
-    account.leverages[asset] = leverage
-    return {"type": "default"}
+    account.leverages[asset], account.cross[asset] = leverage, is_cross
+    account.changed = True
+    return DONE
+
+
+def _lower_leverage(engine: Engine, ledger: Ledger, asset: int, leverage: int) -> bool:
+    """Whether the position can be backed at a lower leverage; an isolated one takes the difference at once."""
+    position = ledger.positions[asset]
+    worth = abs(engine.marks[asset] * position.szi // 10_000_000_000)
+    more = -(-worth // leverage) - worth // position.leverage
+    if more > ledger.available(engine.marks):
+        return False
+    if position.isolated:
+        ledger.cash -= more
+        position.raw += more
+    return True
+
+
+def _read_isolated(action: dict[str, Any]) -> tuple[int, int]:
+    ntli = action.get("ntli")
+    boolean(action.get("isBuy"))
+    if isinstance(ntli, bool) or not isinstance(ntli, int):
+        raise BadRequest
+    return whole(action.get("asset")), ntli
+
+
+def _run_isolated(engine: Engine, account: Account, wanted: tuple[int, int]) -> dict[str, Any]:
+    asset, ntli = wanted
+    market = engine.markets.get(asset)
+    if market is None:
+        raise ActionRefused(f"Asset {asset} does not exist.")
+    ledger = engine.ledger(account, market)
+    position = ledger.positions.get(asset)
+    if position is None or not position.isolated:
+        raise ActionRefused("Position does not use isolated margin.")
+    if ntli >= 0:
+        possible = ntli <= ledger.available(engine.marks)
+    else:
+        worth = engine.marks[asset] * position.szi // 10_000_000_000
+        spare = position.raw + worth - -(-abs(worth) // position.leverage)
+        possible = market.spec.margin_mode != "strictIsolated" and -ntli <= spare
+    if not possible:
+        raise ActionRefused("Insufficient margin to update isolated margin.")
+    ledger.cash -= ntli
+    position.raw += ntli
+    account.changed = True
+    return DONE
+
+
+def _run_reserve(engine: Engine, account: Account, weight: int) -> dict[str, Any]:
+    ledger = account.ledgers.setdefault(-1 if account.unified else 0, Ledger())
+    cost = weight * REQUEST_PRICE
+    if cost > ledger.available(engine.marks):
+        raise ActionRefused("Insufficient balance to reserve request weight.")
+    ledger.cash -= cost
+    fees = engine.account(transfers.BRIDGE)
+    fees.internal = True
+    fees.ledgers.setdefault(0, Ledger()).cash += cost
+    account.reserved += weight
+    return DONE
+
+
+def _read_sub(action: dict[str, Any]) -> str:
+    name = action.get("name")
+    if not isinstance(name, str) or not 0 < len(name) <= 16:
+        raise BadRequest
+    return name
+
+
+def _run_sub(engine: Engine, account: Account, name: str) -> dict[str, Any]:
+    if any(engine.accounts[sub].name == name for sub in account.subs):
+        raise ActionRefused(f"Sub-account name already taken: {name}")
+    user = f"0x{engine.rng.getrandbits(160):040x}"
+    sub = engine.account(user)
+    sub.master, sub.name, sub.funded = account.user, name, True
+    account.subs.append(user)
+    return {"type": "createSubAccount", "data": user}
+
+
+def _read_sub_transfer(action: dict[str, Any]) -> tuple[str, bool, int]:
+    return address(action.get("subAccountUser")), boolean(action.get("isDeposit")), whole(action.get("usd"))
+
+
+def _run_sub_transfer(engine: Engine, account: Account, wanted: tuple[str, bool, int]) -> dict[str, Any]:
+    user, is_deposit, amount = wanted
+    sub = engine.accounts.get(user)
+    if sub is None or sub.master != account.user:
+        raise ActionRefused(f"Vault not registered: {user}")
+    source, target = (account, sub) if is_deposit else (sub, account)
+    transfers.take(engine, source, 0, amount)
+    transfers.give(target, 0, amount)
+    delta = {"type": "subAccountTransfer", "usdc": usd(amount), "user": source.user, "destination": target.user}
+    for side in (source, target):
+        engine.note_update(side, delta)
+    return DONE
+
+
+def _run_vault(_: Engine, __: Account, vault: str) -> dict[str, Any]:
+    raise ActionRefused(f"Vault not registered: {vault}")
+
+
+def _run_abstraction(engine: Engine, account: Account, kind: Any) -> dict[str, Any]:
+    transfers.set_abstraction(engine, account, str(kind))
+    return DONE
+
+
+def _run_deploy(engine: Engine, account: Account, wanted: tuple[str, Any]) -> dict[str, Any]:
+    deployer.run(engine, account, wanted)
+    return DONE
 
 
 @dataclass(frozen=True, slots=True)
@@ -281,19 +343,37 @@ class Action:
 
     read: Callable[[dict[str, Any]], Any]
     run: Callable[[Engine, Account, Any], dict[str, Any]]
-    group: Callable[[Any], int]
-    weight: Callable[[Any], int]
+    group: Callable[[Any], int] = lambda _: 0
+    weight: Callable[[Any], int] = lambda _: 1
 
 
-def _one(_: Any) -> int:
-    return 1
+def _taking(rows: list[orders.Row]) -> int:
+    return 0 if all(row["tif"] == "Alo" or row["trigger"] is not None for row in rows) else 2
+
+
+def _order_group(wanted: tuple[list[orders.Row], str]) -> int:
+    return _taking(wanted[0])
+
+
+def _modify_group(wanted: list[tuple[int | str, orders.Row]]) -> int:
+    return _taking([row for _, row in wanted])
 
 
 ACTIONS = {
-    "order": Action(_read_orders, _run_orders, lambda rows: 0 if all(row["tif"] == "Alo" for row in rows) else 2, len),
-    "cancel": Action(_read_cancels, _run_cancels, _one, len),
-    "cancelByCloid": Action(_read_cancels_by_cloid, _run_cancels, _one, len),
-    "scheduleCancel": Action(_read_schedule, _run_schedule, lambda _: 0, _one),
-    "updateLeverage": Action(_read_leverage, _run_leverage, lambda _: 0, _one),
-    "noop": Action(lambda _: None, lambda *_: {"type": "default"}, lambda _: 0, _one),
+    "order": Action(orders.read_orders, orders.run_orders, _order_group, lambda wanted: len(wanted[0])),
+    "modify": Action(orders.read_modifies, orders.run_modify, _modify_group),
+    "batchModify": Action(orders.read_modifies, orders.run_batch_modify, _modify_group, len),
+    "cancel": Action(orders.read_cancels, orders.run_cancels, lambda _: 1, len),
+    "cancelByCloid": Action(orders.read_cancels_by_cloid, orders.run_cancels, lambda _: 1, len),
+    "scheduleCancel": Action(lambda a: whole(a["time"]) if a.get("time") is not None else None, _run_schedule),
+    "updateLeverage": Action(_read_leverage, _run_leverage),
+    "updateIsolatedMargin": Action(_read_isolated, _run_isolated),
+    "reserveRequestWeight": Action(lambda a: whole(a.get("weight")), _run_reserve),
+    "createSubAccount": Action(_read_sub, _run_sub),
+    "subAccountTransfer": Action(_read_sub_transfer, _run_sub_transfer),
+    "vaultTransfer": Action(lambda a: address(a.get("vaultAddress")), _run_vault),
+    "agentSetAbstraction": Action(lambda a: a.get("abstraction"), _run_abstraction),
+    "perpDeploy": Action(deployer.read, _run_deploy),
+    "setReferrer": Action(lambda _: None, lambda *_: DONE),
+    "noop": Action(lambda _: None, lambda *_: DONE),
 }

@@ -37,6 +37,26 @@ class AgentVenue(Protocol):
         """Replaces all quotes of one maker in one market; post-only: a level that would cross is dropped."""
         ...
 
+    def oracle_px(self, coin: str) -> int:
+        """The oracle as it stands."""
+        ...
+
+    def is_scripted(self, dex_index: int) -> bool:
+        """Whether the dex's oracle is set from outside."""
+        ...
+
+    def is_frozen(self, coin: str) -> bool:
+        """Whether the oracle of a market must be silent."""
+        ...
+
+    def is_quotable(self, coin: str) -> bool:
+        """Whether makers may quote a market."""
+        ...
+
+    def take_jump(self, coin: str) -> int:
+        """A jump of the fair price that was asked for, in hundredths of a basis point; zero for none."""
+        ...
+
     def market_order(self, coin: str, is_buy: bool, sz: int) -> int:
         """A taker of the venue's own takes up to `sz` at any price. Returns the size filled."""
         ...

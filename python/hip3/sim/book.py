@@ -9,6 +9,15 @@ from dataclasses import dataclass, field
 from typing import Any
 
 
+@dataclass(frozen=True, slots=True)
+class Trigger:
+    """When an order comes alive: the mark reaches `px`. `kind` is `tp` or `sl`."""
+
+    px: int
+    is_market: bool
+    kind: str
+
+
 @dataclass(slots=True, eq=False)
 class Order:
     """One order at the venue. Prices and sizes are integers of 10^-8; `sz` is what remains."""
@@ -29,6 +38,24 @@ class Order:
     status_ms: int = 0
     #: The remaining size at the last change of status, which is what `orderStatus` shows.
     status_sz: int = 0
+    trigger: Trigger | None = None
+    #: True once the trigger has fired: the order is then like any other.
+    fired: bool = False
+    position_tpsl: bool = False
+    #: Orders that live and die with this one, and the one that this one waits for.
+    children: list[Order] = field(default_factory=list)
+    parent: Order | None = None
+    builder: tuple[str, int] | None = None
+
+    @property
+    def waits(self) -> bool:
+        """Whether this is a trigger that has not fired: it is on no book."""
+        return self.trigger is not None and not self.fired
+
+    @property
+    def awake(self) -> bool:
+        """Whether a waiting trigger may fire: its parent, if it has one, has been filled."""
+        return self.parent is None
 
 
 Touch = tuple[tuple[int, int, int] | None, tuple[int, int, int] | None]
@@ -100,10 +127,11 @@ class Book:
         bid, ask = self._level(self._bids, 0), self._level(self._asks, 0)
         return bid, ask
 
-    def depth(self, is_buy: bool, most: int) -> list[tuple[int, int, int]]:
-        """Up to `most` levels of a side, best first."""
+    def depth(self, is_buy: bool, most: int | None) -> list[tuple[int, int, int]]:
+        """Up to `most` levels of a side (None: all of them), best first."""
         side = self.side(is_buy)
-        found = (self._level(side, i) for i in range(min(most, len(side.keys))))
+        count = len(side.keys) if most is None else min(most, len(side.keys))
+        found = (self._level(side, i) for i in range(count))
         return [level for level in found if level is not None]
 
     @staticmethod

@@ -1,4 +1,8 @@
-"""The matching engine: orders against books, trades against accounts. All texts are the venue's own."""
+"""The venue's rules between books and accounts: admission of orders, their lives, cancels. Texts are the venue's.
+
+`Engine` owns the state; `matching` trades, `triggers` wakes waiting orders, `liquidation` and `funding` act
+on positions. Everything that user channels have to show is collected in the event lists.
+"""
 
 from __future__ import annotations
 
@@ -7,10 +11,12 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 
-from hip3.sim.accounts import Account, Ledger, Position, apply_trade
+from hip3.sim import margin, matching
+from hip3.sim.accounts import Account, Agent, Ledger
 from hip3.sim.book import Order
 from hip3.sim.market import LiveMarket
-from hip3.sim.scenario import Scenario
+from hip3.sim.nonces import NonceSet
+from hip3.sim.scenario import Dex, Scenario
 from hip3.sim.wire import notional, text, usd
 from hip3.venue.fees import maker_rate, taker_rate
 
@@ -21,6 +27,12 @@ RATE_UNIT = 10**12
 MIN_NOTIONAL = 10 * 1_000_000
 FIRST_OID = 400_000_000_000
 FEES = "0xfefefefefefefefefefefefefefefefefefefefe"
+#: Requests of an account before volume buys more.
+REQUESTS_FREE = 10_000
+#: Open orders of an account: this many, one more for each five million of volume, never above the most.
+OPEN_ORDERS_FREE = 1000
+OPEN_ORDERS_MAX = 5000
+OPEN_ORDERS_VOLUME = 5_000_000 * 1_000_000
 #: Status words of refusals at run time, by the beginning of their text.
 REJECT_WORDS = {
     "Order must have minimum value": "minTradeNtlRejected",
@@ -28,7 +40,10 @@ REJECT_WORDS = {
     "Reduce only order would": "reduceOnlyRejected",
     "Post only order would": "badAloPxRejected",
     "Order could not immediately": "iocCancelRejected",
+    "Invalid TP/SL price": "badTriggerPxRejected",
+    "No liquidity available": "marketOrderNoLiquidityRejected",
     "Order would increase open interest": "positionIncreaseAtOpenInterestCapRejected",
+    "Order would cause position": "perpMaxPositionRejected",
 }
 
 
@@ -38,7 +53,7 @@ class Refusal(Exception):
 
 @dataclass(slots=True)
 class Engine:
-    """Books, accounts and the rules between them. `events` collects what user channels have to show."""
+    """Books, accounts and the rules between them."""
 
     scenario: Scenario
     markets: dict[int, LiveMarket]
@@ -46,10 +61,39 @@ class Engine:
     rng: random.Random
     now_ms: int = 0
     next_oid: int = FIRST_OID
-    order_events: list[tuple[Account, Order, str]] = field(default_factory=list)
+    #: Only post-only orders are taken until then.
+    post_only_until_ms: int = 0
+    funded_hour: int | None = None
+    #: Builder dexs whose oracle is set from outside: the venue's own leaves them alone.
+    scripted: set[int] = field(default_factory=set)
+    #: Changes of status with the size that was left at that moment.
+    order_events: list[tuple[Account, Order, str, int]] = field(default_factory=list)
     fill_events: list[tuple[Account, dict[str, Any]]] = field(default_factory=list)
+    #: What the channel `user` shows besides fills.
+    user_events: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
+    ledger_events: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
+    #: Waiting trigger orders by market, in the order in which they came.
+    waiting: dict[int, dict[int, Order]] = field(default_factory=dict)
+    agents: dict[str, Agent] = field(default_factory=dict)
+    nonces: dict[str, NonceSet] = field(default_factory=dict)
     marks: dict[int, int] = field(default_factory=dict)
+    by_coin: dict[str, LiveMarket] = field(default_factory=dict)
+    #: Deployers that stand in for those of the scenario, by dex index.
+    deployers: dict[int, str] = field(default_factory=dict)
     _rates: dict[int, tuple[int, int]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.by_coin = {market.key: market for market in self.markets.values()}
+        self.refresh_marks()
+
+    def refresh_marks(self) -> None:
+        """Takes the marks of all markets over into `marks`."""
+        for asset, market in self.markets.items():
+            self.marks[asset] = market.mark
+
+    def deployer(self, dex: Dex) -> str:
+        """The address that may deploy on a dex, in lower case."""
+        return self.deployers.get(dex.index, dex.deployer).lower()
 
     # ------------------------------------------------------------ accounts
 
@@ -60,10 +104,21 @@ class Engine:
             found = self.accounts[user] = Account(user)
         return found
 
+    def dex(self, name: str) -> Dex | None:
+        """The dex of this name; "" is the main one."""
+        return next((dex for dex in self.scenario.dexs if dex.name == name), None)
+
+    def ledger_key(self, account: Account, dex: Dex) -> int:
+        """Where a dex's collateral of an account lies: on the dex, or once per token when unified."""
+        return -1 - dex.collateral_token if account.unified else dex.index
+
     def ledger(self, account: Account, market: LiveMarket) -> Ledger:
-        """What backs a market for an account: its dex's collateral, or the token's when unified."""
-        key = -1 - market.dex.collateral_token if account.unified else market.dex.index
-        return account.ledgers.setdefault(key, Ledger())
+        """What backs a market for an account, made on first use."""
+        return account.ledgers.setdefault(self.ledger_key(account, market.dex), Ledger())
+
+    def ledger_of(self, account: Account, market: LiveMarket) -> Ledger | None:
+        """What backs a market for an account, where there is anything."""
+        return account.ledgers.get(self.ledger_key(account, market.dex))
 
     def rates(self, market: LiveMarket) -> tuple[int, int]:
         """Taker and maker rate as integers of 10^-12."""
@@ -79,6 +134,31 @@ class Engine:
             taker, maker = taker_rate(USER_CROSS_RATE, **terms), maker_rate(USER_ADD_RATE, **terms)
             found = self._rates[market.spec.asset] = (int(taker * RATE_UNIT), int(maker * RATE_UNIT))
         return found
+
+    def leverage(self, account: Account, market: LiveMarket) -> int:
+        """The leverage an account uses in a market; at first the market's most, twenty at most."""
+        return account.leverages.get(market.spec.asset, min(20, market.spec.max_leverage))
+
+    def is_cross(self, account: Account, market: LiveMarket) -> bool:
+        """Whether a new position of the account would be cross-margined."""
+        if account.internal:
+            return True
+        return not market.spec.only_isolated and account.cross.get(market.spec.asset, True)
+
+    def reserved(self, account: Account, dex: Dex) -> int:
+        """Margin held by the account's resting orders that could open."""
+        held, key = 0, self.ledger_key(account, dex)
+        for order in account.open_orders.values():
+            market = self.markets[order.asset]
+            if not order.reduce_only and not order.waits and self.ledger_key(account, market.dex) == key:
+                held += notional(order.px, order.sz) // self.leverage(account, market)
+        return held
+
+    def position_sz(self, account: Account, market: LiveMarket) -> int:
+        """The account's signed position in 10^-8."""
+        ledger = self.ledger_of(account, market)
+        position = ledger.positions.get(market.spec.asset) if ledger else None
+        return position.szi if position else 0
 
     # -------------------------------------------------------------- orders
 
@@ -98,10 +178,11 @@ class Engine:
     def place(self, account: Account, order: Order) -> dict[str, Any]:
         """Runs one order; the status of the answer. Raises Refusal; the record is kept either way."""
         market = self.markets[order.asset]
-        account.remember(order)
+        if not order.fired:
+            account.remember(order)
         try:
             self._check(account, market, order)
-            executed, worth = self._match(account, market, order)
+            executed, worth = matching.match(self, account, market, order)
             if executed == 0 and order.tif == "Ioc":
                 raise Refusal("Order could not immediately match against any resting orders.")
         except Refusal as refusal:
@@ -127,9 +208,11 @@ class Engine:
 
     def _check(self, account: Account, market: LiveMarket, order: Order) -> None:
         """Checks at run time, in the venue's order: margin, least value, post-only, open interest."""
-        ledger = self.ledger(account, market)
-        position = ledger.positions.get(order.asset)
-        held = position.szi if position else 0
+        if market.halted or market.delisted:
+            raise Refusal("Trading is halted.")
+        if order.tif != "Alo" and self.now_ms < self.post_only_until_ms and not account.internal:
+            raise Refusal("Only post-only orders allowed immediately after network upgrade")
+        held = self.position_sz(account, market)
         signed = order.sz if order.is_buy else -order.sz
         if order.reduce_only:
             if held * signed >= 0:
@@ -137,156 +220,72 @@ class Engine:
             if abs(signed) > abs(held):
                 order.sz = order.orig_sz = abs(held)
                 signed = -held
+        opened = opening(held, signed)
+        if opened > 0 and not account.internal:
+            self.check_margin(account, market, order.px, opened)
         closes_all = held != 0 and signed == -held
         if not closes_all and notional(order.px, order.sz) < MIN_NOTIONAL:
             raise Refusal("Order must have minimum value of $10.")
-        opened = abs(held + signed) - abs(held) if held * signed >= 0 else max(0, abs(signed) - abs(held))
         if opened > 0 and not account.internal:
-            leverage = self.leverage(account, market)
-            needed = -(-notional(order.px, opened) // leverage)
-            if needed > ledger.available(self.marks) - self._reserved(account, market):
-                raise Refusal("Insufficient margin to place order.")
             if market.capped:
                 raise Refusal("Order would increase open interest while open interest is capped")
+            after = notional(order.px, abs(held + signed))
+            if self.leverage(account, market) > margin.tier_leverage(market, after):
+                raise Refusal("Order would cause position to exceed margin tier limit at current leverage")
+        self.check_count(account, order)
         if order.tif == "Alo" and market.book.crossing(order.is_buy, order.px) is not None:
             bid, ask = market.book.touch()
             bbo = "@".join(text(level[0] if level else 0) for level in (bid, ask))
             raise Refusal(f"Post only order would have immediately matched, bbo was {bbo}.")
 
-    def leverage(self, account: Account, market: LiveMarket) -> int:
-        """The leverage an account uses in a market; at first the market's most, twenty at most."""
-        return account.leverages.get(market.spec.asset, min(20, market.spec.max_leverage))
+    def check_margin(self, account: Account, market: LiveMarket, px: int, opened: int) -> None:
+        """Refuses what the collateral does not back at the order's own price."""
+        needed = -(-notional(px, opened) // self.leverage(account, market))
+        available = self.ledger(account, market).available(self.marks) - self.reserved(account, market.dex)
+        if needed > available:
+            raise Refusal("Insufficient margin to place order.")
 
-    def _reserved(self, account: Account, market: LiveMarket) -> int:
-        """Margin held by the account's resting orders that could open."""
-        held = 0
-        for order in account.open_orders.values():
-            other = self.markets[order.asset]
-            same = other.dex.index == market.dex.index or account.unified
-            if same and not order.reduce_only:
-                held += notional(order.px, order.sz) // self.leverage(account, other)
-        return held
-
-    def _match(self, account: Account, market: LiveMarket, order: Order) -> tuple[int, int]:
-        """Trades the order against the book; returns executed size and its notional."""
-        executed = worth = 0
-        while order.sz > 0:
-            resting = market.book.crossing(order.is_buy, order.px)
-            if resting is None:
-                break
-            owner = self.accounts[resting.user]
-            if owner is account:
-                self.cancel(owner, resting, "selfTradeCanceled")
-                continue
-            size = min(order.sz, resting.sz, self._resting_limit(owner, market, resting))
-            if size <= 0:
-                self.cancel(owner, resting, "reduceOnlyCanceled" if resting.reduce_only else "marginCanceled")
-                continue
-            self._trade(account, owner, market, order, resting, size)
-            executed += size
-            worth += notional(resting.px, size)
-        return executed, worth
-
-    def _resting_limit(self, owner: Account, market: LiveMarket, resting: Order) -> int:
-        """How much of a resting order may trade: its position for reduce-only, its margin else."""
-        if owner.internal:
-            return resting.sz
-        ledger = self.ledger(owner, market)
-        position = ledger.positions.get(resting.asset)
-        held = position.szi if position else 0
-        signed = 1 if resting.is_buy else -1
-        if resting.reduce_only:
-            return abs(held) if held * signed < 0 else 0
-        opened = resting.sz if held * signed >= 0 else max(0, resting.sz - abs(held))
-        needed = -(-notional(resting.px, opened) // self.leverage(owner, market))
-        return resting.sz if needed <= ledger.available(self.marks) else 0
-
-    def _trade(
-        self, taker: Account, maker: Account, market: LiveMarket, order: Order, resting: Order, size: int
-    ) -> None:
-        tid = self.rng.getrandbits(50)
-        taker_rate_, maker_rate_ = self.rates(market)
-        digest = f"0x{self.rng.getrandbits(256):064x}"
-        for account, own, crossed, rate in ((taker, order, True, taker_rate_), (maker, resting, False, maker_rate_)):
-            self._book_side(account, market, own, size, resting.px, crossed, rate, tid, digest)
-        order.sz -= size
-        resting.sz -= size
-        if resting.sz == 0:
-            market.unrest(resting)
-            maker.open_orders.pop(resting.oid, None)
-            self.set_status(maker, resting, "filled")
-        else:
-            self.order_events.append((maker, resting, "open"))
-        market.dirty = True
-        market.on_trade(resting.px, size)
-
-    def _book_side(
-        self,
-        account: Account,
-        market: LiveMarket,
-        order: Order,
-        size: int,
-        px: int,
-        crossed: bool,
-        rate: int,
-        tid: int,
-        digest: str,
-    ) -> None:
-        ledger = self.ledger(account, market)
-        worth = notional(px, size)
-        fee = worth * rate // RATE_UNIT if rate >= 0 else -(worth * -rate // RATE_UNIT)
-        position = ledger.positions.get(order.asset)
-        if position is None:
-            isolated = market.spec.only_isolated and not account.internal
-            leverage = self.leverage(account, market)
-            position = ledger.positions[order.asset] = Position(order.asset, 0, 0, leverage, isolated)
-        before = position.szi
-        delta = size if order.is_buy else -size
-        pnl = apply_trade(ledger, position, delta, px, fee)
-        self.ledger(self.account(FEES), market).cash += fee
-        account.changed = True
-        account.volume += worth
-        if account.internal:
-            return
-        fill = {
-            "coin": order.coin,
-            "px": text(px),
-            "sz": text(size),
-            "side": "B" if order.is_buy else "A",
-            "time": self.now_ms,
-            "startPosition": text(before),
-            "dir": _direction(before, delta),
-            "closedPnl": usd(pnl),
-            "hash": digest,
-            "oid": order.oid,
-            "crossed": crossed,
-            "fee": usd(fee),
-            "tid": tid,
-            "feeToken": self.scenario.token(market.dex.collateral_token).name,
-            "twapId": None,
-        }
-        if order.cloid is not None:
-            fill["cloid"] = order.cloid
-        account.fills.append(fill)
-        self.fill_events.append((account, fill))
+    def check_count(self, account: Account, order: Order) -> None:
+        """Refuses an order beyond the account's number of open ones."""
+        count = len(account.open_orders)
+        most = min(OPEN_ORDERS_MAX, OPEN_ORDERS_FREE + account.volume // OPEN_ORDERS_VOLUME)
+        extra = count >= OPEN_ORDERS_FREE and (order.reduce_only or order.trigger is not None)
+        if order.tif != "Ioc" and not account.internal and (count >= most or extra):
+            raise Refusal("Too many open orders")
 
     def cancel(self, account: Account, order: Order, word: str) -> None:
-        """Takes a resting order off the book under this status word."""
-        self.markets[order.asset].unrest(order)
+        """Ends a resting or waiting order under this status word, and the orders that waited for it."""
+        if order.waits:
+            self.waiting.get(order.asset, {}).pop(order.oid, None)
+        else:
+            self.markets[order.asset].unrest(order)
         account.open_orders.pop(order.oid, None)
         self.set_status(account, order, word)
+        for child in order.children:
+            if child.parent is order and child.oid in account.open_orders:
+                self.cancel(account, child, word)
 
     def set_status(self, account: Account, order: Order, word: str) -> None:
         """Notes a change of status; user channels show it with this block."""
         order.status, order.status_ms, order.status_sz = word, self.now_ms, order.sz
         if not account.internal:
-            self.order_events.append((account, order, word))
+            self.order_events.append((account, order, word, order.sz))
+
+    def note_update(self, account: Account, delta: dict[str, Any]) -> None:
+        """Keeps one movement of money that is neither trade nor funding, for reads and channels."""
+        row = {"time": self.now_ms, "hash": f"0x{self.rng.getrandbits(256):064x}", "delta": delta}
+        account.updates.append(row)
+        account.changed = True
+        self.ledger_events.append((account.user, row))
+
+    # ------------------------------------------------------------ the whole
 
     def conservation(self) -> dict[str, int]:
         """Sums that do not change: positions per market are zero; money only comes in by funding."""
         sizes: dict[int, int] = dict.fromkeys(self.markets, 0)
         money = 0
         for account in self.accounts.values():
+            money += sum(account.spot.values())
             for ledger in account.ledgers.values():
                 money += ledger.total_raw()
                 for position in ledger.positions.values():
@@ -294,10 +293,13 @@ class Engine:
         return {"money": money, "unbalanced_markets": sum(1 for size in sizes.values() if size)}
 
 
-def _direction(before: int, delta: int) -> str:
-    after = before + delta
-    if before == 0 or before * delta > 0:
-        return "Open Long" if delta > 0 else "Open Short"
-    if before * after < 0:
-        return "Long > Short" if before > 0 else "Short > Long"
-    return "Close Long" if before > 0 else "Close Short"
+def opening(held: int, signed: int) -> int:
+    """How much of a trade of signed size would open or add to a position, with the position it meets."""
+    if held * signed >= 0:
+        return abs(signed)
+    return max(0, abs(signed) - abs(held))
+
+
+def shown_usd(amount: int) -> str:
+    """Money with the two decimals in which refusals speak of volume."""
+    return usd(amount // 10_000 * 10_000)

@@ -31,22 +31,47 @@ class MarketMaker:
         self._front, self._behind = 2 * number, 2 * number + 1
         self._rng = stream(seed, flow.market.coin, "makers")
         self._lot = lot(flow.market.sz_decimals)
+        self._session = scenario.session
+        self._width = self._size = 1.0
+        self._back_ms = 0
         self._bids: list[Level] = []
         self._asks: list[Level] = []
 
     def act(self, venue: AgentVenue, now_ms: int) -> None:
         """Requotes around the oracle when the lag is over, else now and then changes the touch's sizes."""
         flow = self.flow
-        if not flow.bid or (flow.centre != flow.oracle and now_ms >= flow.follow_ms):
-            self._requote(venue)
+        if not self._may_quote(venue, now_ms):
+            return
+        if not flow.bid or (flow.centre != flow.fair and now_ms >= flow.follow_ms):
+            self._requote(venue, now_ms)
         elif self._rng.random() < self._rules.flicker_per_block:
             self._flicker(venue)
 
-    def _requote(self, venue: AgentVenue) -> None:
+    def _may_quote(self, venue: AgentVenue, now_ms: int) -> bool:
+        """Withdraws the quotes where that is due; whether there may be any now."""
+        flow, rules = self.flow, self._rules
+        quotable = venue.is_quotable(flow.market.coin)
+        if flow.bid and quotable:
+            moved_bps = abs(flow.fair / flow.centre - 1) * 10_000
+            jumped = 0 < rules.withdraw_bps <= moved_bps and flow.centre != flow.fair
+            if jumped or (rules.absent_per_block and self._rng.random() < rules.absent_per_block):
+                self._back_ms = now_ms + rules.withdraw_ms
+        if quotable and now_ms >= self._back_ms:
+            return True
+        if flow.bid:
+            flow.bid = flow.ask = 0
+            for maker in (self._front, self._behind):
+                venue.quote(maker, flow.market.coin, [], [])
+        return False
+
+    def _requote(self, venue: AgentVenue, now_ms: int) -> None:
         flow, coin = self.flow, self.flow.market.coin
         had_quotes = bool(flow.bid)
-        flow.centre = flow.oracle
+        flow.centre = flow.fair
         flow.event_edge_bps = 0.0
+        is_open = self._session.is_open(now_ms)
+        self._width = self._rules.width_factor * (1.0 if is_open else self._session.width_factor)
+        self._size = self._rules.size_factor * (1.0 if is_open else self._session.size_factor)
         self._bids, self._asks = self._ladder()
         flow.bid, flow.ask = self._bids[0][0], self._asks[0][0]
         if had_quotes:
@@ -66,12 +91,12 @@ class MarketMaker:
     def _ladder(self) -> tuple[list[Level], list[Level]]:
         """Bids and asks around the centre, best first, each at least one tick from the next."""
         market, centre = self.flow.market, self.flow.centre
-        half_bps = market.half_spread_bps * self._rng.uniform(*HALF_SPREAD_SHARES)
+        half_bps = market.half_spread_bps * self._width * self._rng.uniform(*HALF_SPREAD_SHARES)
         bids: list[Level] = []
         asks: list[Level] = []
         bid, ask = centre, centre
         for level in range(self._rules.levels):
-            away = (half_bps + level * self._rules.level_gap_bps) / 10_000
+            away = (half_bps + level * self._rules.level_gap_bps * self._width) / 10_000
             step = tick(round(centre * (1 - away)), market.sz_decimals)
             bid = min(floor_to(round(centre * (1 - away)), step), floor_to(bid - 1, step))
             step = tick(round(centre * (1 + away)), market.sz_decimals)
@@ -83,13 +108,13 @@ class MarketMaker:
     def _sz(self, px: int, level: int) -> int:
         if level == 0:
             return self._touch_sz(px)
-        return self._size_for(px, self.flow.market.touch_usd * self._rng.uniform(*DEPTH_SHARES))
+        return self._size_for(px, self.flow.market.touch_usd * self._size * self._rng.uniform(*DEPTH_SHARES))
 
     def _touch_sz(self, px: int) -> int:
         """Log-normal around the market's usual touch, within the scenario's bounds in dollars."""
         rules = self._rules
         usd = self.flow.market.touch_usd * math.exp(self._rng.gauss(0.0, rules.touch_spread_sigma))
-        return self._size_for(px, min(max(usd, rules.touch_usd_min), rules.touch_usd_max))
+        return self._size_for(px, self._size * min(max(usd, rules.touch_usd_min), rules.touch_usd_max))
 
     def _size_for(self, px: int, usd: float) -> int:
         """Size worth `usd`, up to the next lot so that a bound from below holds."""

@@ -8,11 +8,26 @@ from typing import Any
 from hip3.sim.agents import SCALE, floor_to, lot, tick
 from hip3.sim.book import Book, Order, Touch
 from hip3.sim.scenario import Dex, Market, OracleRules
+from hip3.sim.tape import Tape
 from hip3.sim.wire import notional, text, usd
 
 #: Notional for which impact prices are averaged, in millionths of a dollar.
 IMPACT_NOTIONAL = 20_000 * 1_000_000
 BPS = 10_000
+#: Builder dexs of today set their funding to half.
+FUNDING_MULTIPLIER_BPS = 5_000
+#: Funding rates are integers of 10^-10. Interest of 0.01 % and a clamp of 0.05 % for eight hours.
+RATE_UNIT = 10**10
+INTEREST_8H = RATE_UNIT // 10_000
+CLAMP_8H = RATE_UNIT // 2_000
+#: The venue's bound of an hourly rate: 4 %.
+HOURLY_MAX = RATE_UNIT // 25
+
+
+def hourly_rate(premium: int, multiplier_bps: int = BPS) -> int:
+    """The funding rate of one hour from the mean premium, both in 10^-10; the multiplier in basis points."""
+    eight = premium + min(max(INTEREST_8H - premium, -CLAMP_8H), CLAMP_8H)
+    return min(max(eight * multiplier_bps // (8 * BPS), -HOURLY_MAX), HOURLY_MAX)
 
 
 class LiveMarket:
@@ -32,7 +47,17 @@ class LiveMarket:
         self.day_base = floor_to(market.day_volume_usd * SCALE * SCALE // self.oracle, step)
         self.sent_touch: Touch | None = None
         self.dirty = True
-        self.capped = False
+        #: Set by an incident: open interest counts as capped whatever it is.
+        self.cap_forced = False
+        self.oi_cap_usd = market.oi_cap_usd
+        self.halted = False
+        self.delisted = False
+        #: Positions of accounts that are not the venue's own, long side, for open interest.
+        self.held = 0
+        self.tape = Tape(market.coin)
+        self.funding_rate = 125_000
+        self._premiums = 0
+        self._samples = 0
         self._rules = rules
         self._oracle_ms: int | None = None
         self._mark_ms = 0
@@ -50,13 +75,39 @@ class LiveMarket:
 
     def set_oracle(self, px: int, mark_inputs: list[int], now_ms: int) -> bool:
         """Takes an oracle price, at most one per `interval_ms_min` and moving at most `move_bps_max`."""
-        if self._oracle_ms is not None and now_ms - self._oracle_ms < self._rules.interval_ms_min:
+        if not self.may_speak(now_ms):
             return False
         self._oracle_ms = now_ms
         reach = self.oracle * self._rules.move_bps_max // BPS
         self.oracle = min(max(px, self.oracle - reach), self.oracle + reach)
         self._set_mark([self.local_mark(), *mark_inputs], now_ms)
+        self._sample_premium()
         return True
+
+    def _sample_premium(self) -> None:
+        premium = self.premium()
+        if premium is not None:
+            self._premiums += premium
+            self._samples += 1
+
+    def take_premium(self) -> tuple[int, int]:
+        """Mean premium since the last call and the hourly rate that follows from it, in 10^-10."""
+        premium = self._premiums // self._samples if self._samples else 0
+        self._premiums = self._samples = 0
+        self.funding_rate = hourly_rate(premium, FUNDING_MULTIPLIER_BPS if self.dex.index else 10_000)
+        return premium, self.funding_rate
+
+    def premium(self) -> int | None:
+        """How far the impact prices lie beyond the oracle, in 10^-10 of it; None without a two-sided book."""
+        bid, ask = self.book.touch()
+        if bid is None or ask is None:
+            return None
+        gap = max(self._impact(True) - self.oracle, 0) - max(self.oracle - self._impact(False), 0)
+        return gap * 10**10 // self.oracle
+
+    def may_speak(self, now_ms: int) -> bool:
+        """Whether enough time has passed since the last oracle price."""
+        return self._oracle_ms is None or now_ms - self._oracle_ms >= self._rules.interval_ms_min
 
     def local_mark(self) -> int:
         """Median of best bid, best ask and last trade, of those there are; else the mark as it is."""
@@ -95,27 +146,35 @@ class LiveMarket:
 
     # --------------------------------------------------------------- wire
 
-    def context(self, open_interest: int) -> dict[str, Any]:
+    def mid(self) -> int:
+        """Middle of the touch, or the mark where the book is not two-sided."""
+        bid, ask = self.book.touch()
+        return (bid[0] + ask[0]) // 2 if bid is not None and ask is not None else self.mark
+
+    @property
+    def capped(self) -> bool:
+        """Whether open interest is at its cap."""
+        return self.cap_forced or notional(self.mark, self.open_interest()) >= self.oi_cap_usd * 1_000_000
+
+    def open_interest(self) -> int:
+        """Open interest in 10^-8: what was there at the start and what accounts hold."""
+        return self.base_interest + self.held
+
+    def context(self) -> dict[str, Any]:
         """The asset context as the wire shows it."""
         bid, ask = self.book.touch()
-        premium = mid = impact = None
-        if bid is not None and ask is not None:
-            middle = (bid[0] + ask[0]) // 2
-            mid = text(middle)
-            impact_bid, impact_ask = self._impact(True), self._impact(False)
-            impact = [text(impact_bid), text(impact_ask)]
-            gap = max(impact_bid - self.oracle, 0) - max(self.oracle - impact_ask, 0)
-            premium = text(gap * 10**10 // self.oracle, 10)
+        premium = self.premium()
+        two_sided = bid is not None and ask is not None
         return {
-            "funding": "0.0000125",
-            "openInterest": text(self.base_interest + open_interest),
+            "funding": text(self.funding_rate, 10),
+            "openInterest": text(self.open_interest()),
             "prevDayPx": text(self.prev_day),
             "dayNtlVlm": usd(self.day_volume),
-            "premium": premium,
+            "premium": None if premium is None else text(premium, 10),
             "oraclePx": text(self.oracle),
             "markPx": text(self.mark),
-            "midPx": mid,
-            "impactPxs": impact,
+            "midPx": text(self.mid()) if two_sided else None,
+            "impactPxs": [text(self._impact(True)), text(self._impact(False))] if two_sided else None,
             "dayBaseVlm": text(self.day_base),
         }
 
@@ -139,8 +198,10 @@ class LiveMarket:
             "szDecimals": spec.sz_decimals,
             "name": spec.coin,
             "maxLeverage": spec.max_leverage,
-            "marginTableId": spec.max_leverage,
+            "marginTableId": spec.margin_table_id,
         }
+        if self.delisted:
+            entry["isDelisted"] = True
         if self.dex.index == 0:
             return entry
         if spec.only_isolated:

@@ -88,6 +88,9 @@ class Flow:
         self.ask = 0
         self.follow_ms = 0
         self.event_edge_bps = 0.0
+        #: Where the price is, when it is not where the oracle is: out of reach of the 1 % clamp, silent, or
+        #: following the book.
+        self.target: int | None = None
         self._start = self.oracle
         self._scenario = scenario
         self._quiet_until_ms = 0
@@ -95,11 +98,67 @@ class Flow:
         self._model = EdgeModel(market.stats, scenario.events, scenario) if market.stats else None
         self.update_ms = self._rng.randrange(scenario.oracle.interval_ms)
 
-    def advance(self, now_ms: int) -> int:
-        """The oracle's next price, and with it when the makers follow. Called once per update."""
+    @property
+    def fair(self) -> int:
+        """The price around which makers quote."""
+        return self.oracle if self.target is None else self.target
+
+    def schedule(self, now_ms: int) -> None:
+        """Sets the time of the next update."""
         rules = self._scenario.oracle
         jitter = self._rng.randint(-rules.interval_jitter_ms, rules.interval_jitter_ms)
         self.update_ms = now_ms + max(rules.interval_ms_min, rules.interval_ms + jitter)
+
+    def jump(self, now_ms: int, hundredths: int) -> None:
+        """The price jumps at once; makers follow it with their lag, the oracle as far as its clamp lets it."""
+        self.target = self._on_grid(self.fair * (1 + hundredths / 1_000_000), up=hundredths > 0)
+        self._follow(now_ms)
+
+    def drift(self, now_ms: int) -> None:
+        """The price goes on while the oracle is silent."""
+        self.target = self._wander_from(self.fair, pulled=True, now_ms=now_ms)
+        self._follow(now_ms)
+
+    def obey(self, px: int, now_ms: int) -> None:
+        """Takes over an oracle price that was set from outside; the makers follow it with their lag."""
+        if px != self.oracle:
+            self.oracle, self.target = px, None
+            self._follow(now_ms)
+
+    def _follow(self, now_ms: int) -> None:
+        makers = self._scenario.makers
+        self.event_edge_bps = 0.0
+        self.follow_ms = now_ms + self._rng.randint(makers.lag_ms_min, makers.lag_ms_max)
+
+    def _chase(self, now_ms: int) -> int:
+        """The oracle's next price towards the target."""
+        rules = self._scenario.oracle
+        assert self.target is not None
+        if rules.follows == "book":
+            self.drift(now_ms)
+            px = self.oracle + round((self.target - self.oracle) * rules.book_share)
+        else:
+            px = self.target
+        px = self._clamped(self._on_grid(px, up=px > self.oracle))
+        if rules.follows == "source" and px == self.target:
+            self.target = None
+        self.oracle = px
+        return px
+
+    def _clamped(self, px: int) -> int:
+        reach = self.oracle * self._scenario.oracle.move_bps_max // 10_000
+        return min(max(px, self.oracle - reach), self.oracle + reach)
+
+    def advance(self, now_ms: int) -> int:
+        """The oracle's next price, and with it when the makers follow. Called once per update."""
+        rules = self._scenario.oracle
+        self.schedule(now_ms)
+        if rules.follows == "book" and self.target is None:
+            self.target = self.oracle
+        if rules.jumps_per_hour and self._rng.random() < rules.jumps_per_hour * rules.interval_ms / 3_600_000:
+            self.jump(now_ms, round(self._rng.gauss(0.0, rules.jump_bps) * 100))
+        if self.target is not None:
+            return self._chase(now_ms)
         dislocated = now_ms < self.follow_ms and self.event_edge_bps > 0
         drawn = None
         if not dislocated:
@@ -111,12 +170,10 @@ class Flow:
         if drawn is not None:
             px = self._dislocate(now_ms, *drawn)
         else:
-            px = self._wander(pulled=not dislocated)
+            px = self._wander_from(self.oracle, pulled=not dislocated, now_ms=now_ms)
             if not dislocated:
-                makers = self._scenario.makers
-                self.follow_ms = now_ms + self._rng.randint(makers.lag_ms_min, makers.lag_ms_max)
-        reach = self.oracle * rules.move_bps_max // 10_000
-        self.oracle = min(max(px, self.oracle - reach), self.oracle + reach)
+                self._follow(now_ms)
+        self.oracle = self._clamped(px)
         return self.oracle
 
     def _dislocate(self, now_ms: int, is_buy: bool, edge_bps: float, tail: bool) -> int:
@@ -134,10 +191,13 @@ class Flow:
         """How far the oracle stands from its start."""
         return (self.oracle / self._start - 1) * 10_000
 
-    def _wander(self, pulled: bool) -> int:
-        pull_bps = min(max(-PULL_SHARE * self._away_bps(), -PULL_BPS_MAX), PULL_BPS_MAX) if pulled else 0.0
-        step_bps = self._rng.gauss(0.0, self.market.step_bps) + pull_bps
-        return self._on_grid(self.oracle * (1 + step_bps / 10_000), up=step_bps > 0)
+    def _wander_from(self, px: int, pulled: bool, now_ms: int) -> int:
+        away_bps = (px / self._start - 1) * 10_000
+        pull_bps = min(max(-PULL_SHARE * away_bps, -PULL_BPS_MAX), PULL_BPS_MAX) if pulled else 0.0
+        session = self._scenario.session
+        factor = self._scenario.oracle.step_factor * (1.0 if session.is_open(now_ms) else session.step_factor)
+        step_bps = self._rng.gauss(0.0, self.market.step_bps * factor) + pull_bps
+        return self._on_grid(px * (1 + step_bps / 10_000), up=step_bps > 0)
 
     def _on_grid(self, px: float, up: bool) -> int:
         """Oracles are finer than the book by one digit where the venue's decimals allow it."""
@@ -159,7 +219,22 @@ class OracleAgent:
     def act(self, venue: AgentVenue, now_ms: int) -> None:
         """Sets the prices of every market that is due. Marks follow the book, with the oracle as second voice."""
         for dex_index, flows in self._by_dex.items():
-            due = [flow for flow in flows if now_ms >= flow.update_ms]
+            if venue.is_scripted(dex_index):
+                for flow in flows:
+                    flow.obey(venue.oracle_px(flow.market.coin), now_ms)
+                continue
+            due = []
+            for flow in flows:
+                jump = venue.take_jump(flow.market.coin)
+                if jump:
+                    flow.jump(now_ms, jump)
+                if now_ms < flow.update_ms:
+                    continue
+                if venue.is_frozen(flow.market.coin):
+                    flow.schedule(now_ms)
+                    flow.drift(now_ms)
+                else:
+                    due.append(flow)
             if due:
                 oracle_pxs = {flow.market.coin: flow.advance(now_ms) for flow in due}
                 book_pxs = {flow.market.coin: flow.centre for flow in due}

@@ -13,6 +13,8 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
+from hip3.sim.incidents import Incident
+from hip3.sim.incidents import read as read_incident
 from hip3.sim.table import DERIVED, ScenarioError, build, rows
 
 #: Asset ids of builder dexs start here; each dex has room for this many markets.
@@ -29,6 +31,11 @@ class Token:
     name: str
     aligned: bool = False
 
+    @property
+    def token_id(self) -> str:
+        """The id that stands behind the name in transfers (`USDC:0x…`)."""
+        return "0x6d1e7cde53ba9467b783cb7c530ce054" if self.index == 0 else f"0x{self.index:032x}"
+
 
 @dataclass(frozen=True, slots=True)
 class OracleRules:
@@ -39,6 +46,43 @@ class OracleRules:
     interval_jitter_ms: int = 150
     move_bps_max: int = 100
     fallback_ms: int = 10_000
+    #: `source`: the price leads and the book follows. `book`: an average of the book, as deployers do off hours.
+    follows: str = "source"
+    #: Part of the distance to the book that an oracle of the second kind goes with each update.
+    book_share: float = 0.1
+    step_factor: float = 1.0
+    jumps_per_hour: float = 0.0
+    jump_bps: float = 100.0
+
+
+@dataclass(frozen=True, slots=True)
+class SessionRules:
+    """Hours of the underlying in UTC, on the days from Monday to Friday; equal times mean always.
+
+    Out of hours quotes are wider and smaller by these factors, and the oracle moves by less.
+    """
+
+    open_utc: str = "00:00"
+    close_utc: str = "00:00"
+    width_factor: float = 3.0
+    size_factor: float = 0.3
+    step_factor: float = 0.3
+
+    def is_open(self, now_ms: int) -> bool:
+        """Whether the session is on."""
+        opens, closes = _minute(self.open_utc), _minute(self.close_utc)
+        if opens == closes:
+            return True
+        day, minute = divmod(now_ms // 60_000, 1440)
+        # 1970-01-01 was a Thursday.
+        return (day + 3) % 7 < 5 and (opens <= minute < closes if opens < closes else not closes <= minute < opens)
+
+
+def _minute(text: str) -> int:
+    hour, _, minute = text.partition(":")
+    if not (hour.isdigit() and minute.isdigit() and int(hour) < 24 and int(minute) < 60):
+        raise ScenarioError(f"session: HH:MM is needed, not {text!r}")
+    return int(hour) * 60 + int(minute)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +97,36 @@ class MakerRules:
     touch_usd_max: int = 20_000
     touch_spread_sigma: float = 0.45
     flicker_per_block: float = 0.35
+    width_factor: float = 1.0
+    size_factor: float = 1.0
+    #: Quotes are withdrawn for `withdraw_ms` when the price has moved by this much at once; zero for never.
+    withdraw_bps: float = 0.0
+    withdraw_ms: int = 1500
+    #: Chance, with each block, that the makers of a market leave it for `withdraw_ms`.
+    absent_per_block: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class FeedRules:
+    """How often channels without a change of their own speak."""
+
+    mids_interval_ms: int = 1000
+    all_contexts_interval_ms: int = 3000
+    book_interval_ms: int = 5400
+    book_fast_interval_ms: int = 500
+
+
+@dataclass(frozen=True, slots=True)
+class LimitRules:
+    """Limits of one address of the network; zero means none. The venue's own figures."""
+
+    connections: int = 10
+    new_connections_per_minute: int = 30
+    subscriptions: int = 1000
+    users: int = 10
+    messages_per_minute: int = 2000
+    posts_in_flight: int = 100
+    rest_weight_per_minute: int = 1200
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +185,10 @@ class Market:
     half_spread_bps: float = 1.5
     step_bps: float = 0.8
     touch_usd: int = 8000
+    #: Further tiers of the margin table as `"lower_bound_usd:leverage"`, in rising order.
+    margin_tiers: str = ""
+    #: Id of a margin table with tiers.
+    margin_table: int = 0
     stats: FlowStats | None = None
     asset: int = field(default=-1, metadata=DERIVED)
 
@@ -118,6 +196,16 @@ class Market:
     def only_isolated(self) -> bool:
         """True when positions of this market cannot be cross-margined."""
         return self.margin_mode != "normal"
+
+    def tiers(self) -> list[tuple[int, int]]:
+        """Tiers above the first: notional in USD from which the leverage holds."""
+        pairs = (item.split(":") for item in self.margin_tiers.split(",") if item)
+        return [(int(lower), int(leverage)) for lower, leverage in pairs]
+
+    @property
+    def margin_table_id(self) -> int:
+        """The id of the margin table: the most leverage for a single tier, as at the venue."""
+        return self.margin_table or self.max_leverage
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,6 +235,7 @@ class Scenario:
     answer_latency_ms: int = 0
     greeting: bool = True
     send_queue_frames_max: int = 20_000
+    network: str = "any"
     event_rate_factor: float = 1.0
     noise_taker_per_block: float = 0.0
     stats_source: str = ""
@@ -154,6 +243,10 @@ class Scenario:
     oracle: OracleRules = field(default_factory=OracleRules)
     makers: MakerRules = field(default_factory=MakerRules)
     events: EventRules = field(default_factory=EventRules)
+    session: SessionRules = field(default_factory=SessionRules)
+    feed: FeedRules = field(default_factory=FeedRules)
+    limits: LimitRules = field(default_factory=LimitRules)
+    incidents: tuple[Incident, ...] = ()
 
     def markets(self) -> list[Market]:
         """All markets of all dexs in dex order."""
@@ -193,15 +286,45 @@ def parse(text: str, source: str) -> Scenario:
     except tomllib.TOMLDecodeError as error:
         raise ScenarioError(f"scenario {source}: not TOML: {error}") from error
     try:
+        table = _on_base(table)
         raw_dexs = rows(table.pop("dexs", None), "dexs")
         dexs = tuple(_dex(row, index) for index, row in enumerate(raw_dexs))
         raw_tokens = rows(table.pop("tokens", None), "tokens")
         tokens = tuple(build(Token, row, f"tokens[{index}]") for index, row in enumerate(raw_tokens))
-        scenario = build(Scenario, table, "", dexs=dexs, tokens=tokens)
+        raw_incidents = table.pop("incidents", [])
+        if not isinstance(raw_incidents, list):
+            raise ScenarioError("incidents: a list of tables is needed")
+        coins = {market.coin for dex in dexs for market in dex.markets}
+        names = {dex.name for dex in dexs}
+        incidents = tuple(
+            read_incident(row, coins, names, f"incidents[{index}]") for index, row in enumerate(raw_incidents)
+        )
+        scenario = build(Scenario, table, "", dexs=dexs, tokens=tokens, incidents=incidents)
         _check(scenario)
     except ScenarioError as error:
         raise ScenarioError(f"scenario {source}: {error}") from None
     return scenario
+
+
+def _on_base(table: dict[str, Any]) -> dict[str, Any]:
+    """The table laid over the packaged scenario that its `base` names: tables key by key, all else whole."""
+    name = table.pop("base", None)
+    if name is None:
+        return table
+    if not isinstance(name, str) or name not in available():
+        raise ScenarioError(f"base: one of {', '.join(available())}, not {name!r}")
+    base = tomllib.loads(_PACKAGED.joinpath(f"{name}.toml").read_text(encoding="utf-8"), parse_float=Decimal)
+    if "base" in base:
+        raise ScenarioError(f"base: {name} stands on another scenario itself")
+    return _merged(base, table)
+
+
+def _merged(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
+    made = dict(below)
+    for key, value in above.items():
+        under = made.get(key)
+        made[key] = _merged(under, value) if isinstance(under, dict) and isinstance(value, dict) else value
+    return made
 
 
 def _dex(row: dict[str, Any], index: int) -> Dex:
@@ -257,14 +380,19 @@ def _check(scenario: Scenario) -> None:
             if market.coin in coins[:position]:
                 raise ScenarioError(f"{where}.markets[{position}].coin: {market.coin!r} stands there twice")
             _check_market(market, f"{where}.markets[{position}]")
-    for key in ("block_ms", "ctx_interval_ms", "account_interval_ms", "send_queue_frames_max"):
+    for key in ("ctx_interval_ms", "account_interval_ms", "send_queue_frames_max"):
         if getattr(scenario, key) <= 0:
             raise ScenarioError(f"{key}: must be positive")
-    for key in ("answer_latency_ms", "event_rate_factor", "noise_taker_per_block"):
+    for key in ("block_ms", "answer_latency_ms", "event_rate_factor", "noise_taker_per_block"):
         if getattr(scenario, key) < 0:
             raise ScenarioError(f"{key}: must not be negative")
     if not 0 < scenario.oracle.interval_ms_min <= scenario.oracle.interval_ms:
         raise ScenarioError("oracle.interval_ms_min: must be positive and at most oracle.interval_ms")
+    if scenario.oracle.follows not in ("source", "book"):
+        raise ScenarioError(f"oracle.follows: source or book, not {scenario.oracle.follows!r}")
+    if scenario.network not in ("any", "mainnet", "testnet"):
+        raise ScenarioError(f"network: any, mainnet or testnet, not {scenario.network!r}")
+    scenario.session.is_open(0)
     if not 0 < scenario.events.edge_bps_max < scenario.oracle.move_bps_max:
         raise ScenarioError("events.edge_bps_max: must be positive and below oracle.move_bps_max")
 
@@ -281,6 +409,12 @@ def _check_market(market: Market, where: str) -> None:
         raise ScenarioError(f"{where}.margin_mode: one of {modes}, not {market.margin_mode!r}")
     if market.half_spread_bps <= 0 or market.step_bps < 0 or market.touch_usd <= 0:
         raise ScenarioError(f"{where}: half_spread_bps and touch_usd must be positive, step_bps not negative")
+    if bool(market.margin_tiers) != bool(market.margin_table):
+        raise ScenarioError(f"{where}.margin_table: given together with margin_tiers, or neither")
+    try:
+        market.tiers()
+    except ValueError:
+        raise ScenarioError(f"{where}.margin_tiers: lower:leverage pairs, not {market.margin_tiers!r}") from None
     stats = market.stats
     if stats is not None and not (0 <= stats.shrink_5s <= 1 and 0 <= stats.buy_ratio <= 1):
         raise ScenarioError(f"{where}.stats: shrink_5s and buy_ratio are shares from 0 to 1")

@@ -16,7 +16,7 @@ import signal
 import socket
 import sys
 from collections import deque
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
@@ -26,8 +26,9 @@ from aiohttp import ClientConnectionResetError, WSMsgType, web
 from hip3.clock import Clock
 from hip3.errors import CheckFailed, ConfigError, UsageError
 from hip3.sim import scenario as scenarios
+from hip3.sim.journal import Journal
 from hip3.sim.scenario import Scenario
-from hip3.sim.venue import Venue
+from hip3.sim.venue import Faulty, TooMany, Venue
 from hip3.sim.wire import BadRequest
 
 HOST = "127.0.0.1"
@@ -37,6 +38,10 @@ SILENCE_S_MAX = 60.0
 MESSAGE_BYTES_MAX = 1 << 20
 WRITE_BUFFER_BYTES = 1 << 16
 CLOSE_TIMEOUT_S = 1.0
+#: How often a writer looks whether a slow reader has taken what lies in the socket.
+DRAIN_S = 0.002
+#: Blocks of a venue without a block time: markets move at this pace, actions run as they come.
+FREE_BLOCK_MS = 100
 #: An action that has not been executed by then gets the gateway's answer.
 EXECUTE_TIMEOUT_S = 30.0
 
@@ -64,8 +69,21 @@ class Funding:
         return cls(found[1].lower(), f"{usdc:f}", bool(found[3]))
 
 
+def ws_frame(payload: bytes) -> bytes:
+    """One unmasked text frame of RFC 6455."""
+    size = len(payload)
+    if size < 126:
+        return b"\x81" + size.to_bytes(1, "big") + payload
+    if size < 65_536:
+        return b"\x81\x7e" + size.to_bytes(2, "big") + payload
+    return b"\x81\x7f" + size.to_bytes(8, "big") + payload
+
+
 class Connection:
-    """One WebSocket: a queue of frames with a bound, and the task that writes them."""
+    """One WebSocket: a queue of frames with a bound, and the task that writes them.
+
+    The frames of one block leave in one write: a call of the library for each would cost more than making them.
+    """
 
     def __init__(self, socket_: web.WebSocketResponse, transport: asyncio.Transport, frames_max: int) -> None:
         self._socket = socket_
@@ -80,12 +98,19 @@ class Connection:
         if self.cut:
             return
         if len(self._queue) >= self._frames_max:
-            self.cut = True
-            self._queue.clear()
-            self._transport.abort()
+            self.cut_off()
             return
         self._queue.append(frame)
         self._ready.set()
+
+    def _is_backed_up(self) -> bool:
+        return not self.cut and self._transport.get_write_buffer_size() > WRITE_BUFFER_BYTES
+
+    def cut_off(self) -> None:
+        """Ends the connection at once."""
+        self.cut = True
+        self._queue.clear()
+        self._transport.abort()
 
     async def write(self) -> None:
         """Sends until the connection ends, or closes it after a minute in which there was nothing to send."""
@@ -98,17 +123,23 @@ class Connection:
                     await self._socket.close(message=b"Inactive")
                     return
                 self._ready.clear()
-                while self._queue:
-                    await self._socket.send_frame(self._queue.popleft(), WSMsgType.TEXT)
+                if self._socket.closed or self._transport.is_closing():
+                    return
+                self._transport.write(b"".join(map(ws_frame, self._queue)))
+                self._queue.clear()
+                while self._is_backed_up():  # noqa: ASYNC110 - a transport has no event for it
+                    await asyncio.sleep(DRAIN_S)
 
 
 class SimServer:
     """Carries bytes between a `Venue` and its clients, and the clock to the venue."""
 
-    def __init__(self, scenario: Scenario, seed: int, clock: Clock) -> None:
+    def __init__(self, scenario: Scenario, seed: int, clock: Clock, journal: Journal | None = None) -> None:
         self._scenario = scenario
         self._clock = clock
-        self.venue = Venue(scenario, self._now_ms(), seed)
+        self.start_ms = self._now_ms()
+        self.venue = Venue(scenario, self.start_ms, seed, None if journal is None else journal.write)
+        self.journal = journal
         self._connections: dict[int, Connection] = {}
         self._sockets: set[web.WebSocketResponse] = set()
         self.blocks = 0
@@ -118,11 +149,12 @@ class SimServer:
         return self._clock.now_ns() // 1_000_000
 
     def application(self) -> web.Application:
-        """The three routes."""
+        """The venue's three routes, and the one by which it is told to misbehave."""
         app = web.Application(client_max_size=MESSAGE_BYTES_MAX)
         app.router.add_post("/info", self._info)
         app.router.add_post("/exchange", self._exchange)
         app.router.add_get("/ws", self._ws)
+        app.router.add_post("/control", self._control)
         return app
 
     def step(self) -> None:
@@ -130,11 +162,21 @@ class SimServer:
         self.venue.step(self._now_ms())
         self.blocks += 1
         self._distribute()
+        kicked, self.venue.kicked = self.venue.kicked, []
+        for number in kicked:
+            connection = self._connections.get(number)
+            if connection is not None:
+                connection.cut_off()
+
+    def _on_action(self) -> None:
+        """Without a block time an action runs at once."""
+        if self._scenario.block_ms == 0:
+            self.venue.run_actions()
 
     async def run_blocks(self) -> None:
         """A block each `block_ms`. A late block is one block: those that were missed are not made up for."""
         loop = asyncio.get_running_loop()
-        period_s = self._scenario.block_ms / 1000
+        period_s = (self._scenario.block_ms or FREE_BLOCK_MS) / 1000
         due_s = loop.time()
         while True:
             due_s += period_s
@@ -169,9 +211,16 @@ class SimServer:
 
     async def _info(self, request: web.Request) -> web.Response:
         try:
-            return _json(self.venue.info(await self._body(request)))
-        except BadRequest as error:
+            return _json(self.venue.info(await self._body(request), _peer(request)))
+        except (BadRequest, TooMany, Faulty) as error:
+            return _refused(error)
+
+    async def _control(self, request: web.Request) -> web.Response:
+        try:
+            incident = self.venue.happen(await self._body(request))
+        except (BadRequest, ConfigError) as error:
             return web.Response(status=422, text=str(error))
+        return _json({"status": "ok", "incident": incident.kind})
 
     async def _exchange(self, request: web.Request) -> web.Response:
         answer: asyncio.Future[dict[str, Any]] = asyncio.get_running_loop().create_future()
@@ -181,16 +230,27 @@ class SimServer:
                 answer.set_result(value)
 
         try:
-            self.venue.exchange(await self._body(request), done)
-        except BadRequest as error:
-            return web.Response(status=422, text=str(error))
+            self.venue.exchange(await self._body(request), done, _peer(request))
+        except (BadRequest, TooMany, Faulty) as error:
+            return _refused(error)
+        self._on_action()
+        self._distribute()
         try:
             async with asyncio.timeout(EXECUTE_TIMEOUT_S):
                 return _json(await answer)
         except TimeoutError:
             return web.Response(status=504, text="Gateway Timeout")
 
-    async def _ws(self, request: web.Request) -> web.WebSocketResponse:
+    async def _ws(self, request: web.Request) -> web.StreamResponse:
+        number = self.venue.connect(_peer(request))
+        if number is None:
+            return _refused(TooMany())
+        try:
+            return await self._serve_socket(request, number)
+        finally:
+            self.venue.disconnect(number)
+
+    async def _serve_socket(self, request: web.Request, number: int) -> web.WebSocketResponse:
         ws = web.WebSocketResponse(
             compress=False, max_msg_size=MESSAGE_BYTES_MAX, writer_limit=WRITE_BUFFER_BYTES, timeout=CLOSE_TIMEOUT_S
         )
@@ -199,7 +259,6 @@ class SimServer:
         if not isinstance(transport, asyncio.Transport):
             return ws
         transport.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        number = self.venue.connect()
         connection = Connection(ws, transport, self._scenario.send_queue_frames_max)
         if self._scenario.greeting:
             connection.push(GREETING)
@@ -210,13 +269,26 @@ class SimServer:
             async for message in ws:
                 if message.type in (WSMsgType.TEXT, WSMsgType.BINARY):
                     self.venue.on_message(number, message.data)
+                    self._on_action()
                     self._distribute()
         finally:
             self._connections.pop(number, None)
             self._sockets.discard(ws)
-            self.venue.disconnect(number)
             writer.cancel()
         return ws
+
+
+def _peer(request: web.Request) -> str:
+    return request.remote or ""
+
+
+def _refused(error: Exception) -> web.Response:
+    """The HTTP layer's answers: 422 as text, 429 with the body `null`, a gateway's page for a fault."""
+    if isinstance(error, TooMany):
+        return web.Response(status=429, body=b"null", content_type="application/json")
+    if isinstance(error, Faulty):
+        return web.Response(status=error.status, text=f"<html><body>{error.status}</body></html>")
+    return web.Response(status=422, text=str(error))
 
 
 def _json(value: Any) -> web.Response:
@@ -283,14 +355,47 @@ async def _serve(server: SimServer, listener: socket.socket, ready: dict[str, An
     return status
 
 
-def main(port: int, seed: int, fund: list[str], scenario: str, parent_pipe: bool = False) -> int:
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What `hip3 sim` was asked for."""
+
+    port: int
+    seed: int
+    scenario: str
+    fund: list[str] = field(default_factory=list)
+    deployer: list[str] = field(default_factory=list)
+    log: str | None = None
+    parent_pipe: bool = False
+
+
+def _deployers(texts: list[str]) -> list[tuple[str, str]]:
+    found = []
+    for text in texts:
+        dex, _, user = text.partition("=")
+        if not dex or not re.fullmatch(r"0x[0-9a-fA-F]{40}", user):
+            raise UsageError(f"--deployer {text}: DEX=ADDRESS is needed, ADDRESS as 0x and 40 hex digits")
+        found.append((dex, user.lower()))
+    return found
+
+
+def main(options: Options) -> int:
     """Runs `hip3 sim` until it is told to end; the exit status. Raises Hip3Error."""
+    port, seed = options.port, options.seed
     if not 0 <= port <= 65535:
         raise UsageError(f"--port {port}: 0 to 65535")
-    funded = [Funding.parse(text) for text in fund]
-    world = scenarios.load(scenario)
+    funded = [Funding.parse(text) for text in options.fund]
+    deployers = _deployers(options.deployer)
+    world = scenarios.load(options.scenario)
+    journal = Journal(options.log) if options.log is not None else None
     with _listen(port) as listener:
-        server = SimServer(world, seed, Clock())
+        server = SimServer(world, seed, Clock(), journal)
+        if journal is not None:
+            journal.begin(options.scenario, seed, server.start_ms)
+        for dex, user in deployers:
+            try:
+                server.venue.appoint(dex, user)
+            except BadRequest as error:
+                raise UsageError(f"--deployer {dex}={user}: {error}") from None
         for funding in funded:
             server.venue.fund(funding.address, funding.usdc, funding.unified)
         # The venue's start allocates what lives until the end; the collector need not walk it again.
@@ -305,4 +410,8 @@ def main(port: int, seed: int, fund: list[str], scenario: str, parent_pipe: bool
             "scenario": world.name,
             "seed": seed,
         }
-        return asyncio.run(_serve(server, listener, ready, parent_pipe))
+        try:
+            return asyncio.run(_serve(server, listener, ready, options.parent_pipe))
+        finally:
+            if journal is not None:
+                journal.end(server.venue.digest())

@@ -59,6 +59,21 @@ class RecordingVenue:
         self.taken.append((coin, is_buy, sz))
         return sz
 
+    def oracle_px(self, coin: str) -> int:
+        return self.oracle[coin][0]
+
+    def is_scripted(self, dex_index: int) -> bool:
+        return False
+
+    def is_frozen(self, coin: str) -> bool:
+        return False
+
+    def is_quotable(self, coin: str) -> bool:
+        return True
+
+    def take_jump(self, coin: str) -> int:
+        return 0
+
     def touch(self, coin: str) -> tuple[Level | None, Level | None]:
         both = self.quotes[coin].values()
         bid = max((level for bids, _ in both for level in bids), default=None)

@@ -88,7 +88,7 @@ def test_a_file_is_read_by_its_path(tmp_path: Path) -> None:
     [
         ("block_ms = 'x'", "block_ms: int is needed"),
         ("block_ms = true", "block_ms: int is needed"),
-        ("block_ms = 0", "block_ms: must be positive"),
+        ("block_ms = -1", "block_ms: must not be negative"),
         ("blok_ms = 100", "blok_ms: no such key; did you mean block_ms?"),
         ("answer_latency_ms = -1", "answer_latency_ms: must not be negative"),
         ("[oracle]\ninterval_ms_min = 9000", "oracle.interval_ms_min"),
