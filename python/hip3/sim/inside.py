@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from hip3.sim import deployer
+from hip3.sim import deployer, matching
 from hip3.sim.accounts import Account
 from hip3.sim.agents import Level
 from hip3.sim.book import Order
@@ -44,7 +44,11 @@ class Inside:
         return taken
 
     def quote(self, maker_id: int, coin: str, bids: Sequence[Level], asks: Sequence[Level]) -> None:
-        """Replaces a maker's quotes in one market; a level that would cross is dropped."""
+        """Replaces a maker's quotes in one market.
+
+        A level that would cross a client's order takes it, as makers do with a price that was left behind; one
+        that would cross another maker's is dropped.
+        """
         market = self._engine.by_coin[coin]
         account = self._account(maker_id)
         for order in self._quotes.get((maker_id, coin), ()):
@@ -54,12 +58,16 @@ class Inside:
         kept: list[Order] = []
         for is_buy, levels in ((True, bids), (False, asks)):
             for px, sz in levels:
-                if market.book.crossing(is_buy, px) is not None:
-                    continue
-                order = self._engine.new_order(account, market, _terms(is_buy, px, sz, "Alo"))
-                market.rest(order)
-                account.open_orders[order.oid] = order
-                kept.append(order)
+                order = self._engine.new_order(account, market, _terms(is_buy, px, sz, "Gtc"))
+                while order.sz > 0:
+                    left_behind = market.book.crossing(is_buy, px)
+                    if left_behind is None or self._engine.accounts[left_behind.user].internal:
+                        break
+                    matching.match(self._engine, account, market, order, most=1)
+                if order.sz > 0 and market.book.crossing(is_buy, px) is None:
+                    market.rest(order)
+                    account.open_orders[order.oid] = order
+                    kept.append(order)
         self._quotes[maker_id, coin] = kept
 
     def market_order(self, coin: str, is_buy: bool, sz: int) -> int:

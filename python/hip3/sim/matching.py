@@ -23,12 +23,18 @@ Forced = dict[str, Any]
 
 
 def match(
-    engine: Engine, account: Account, market: LiveMarket, order: Order, forced: Forced | None = None
+    engine: Engine,
+    account: Account,
+    market: LiveMarket,
+    order: Order,
+    forced: Forced | None = None,
+    most: int = 1 << 30,
 ) -> tuple[int, int]:
-    """Trades the order against the book; returns executed size and its notional."""
+    """Trades the order against at most `most` resting ones; returns executed size and its notional."""
     executed = worth = 0
     touched: dict[str, Account] = {}
-    while order.sz > 0:
+    while order.sz > 0 and most > 0:
+        most -= 1
         resting = market.book.crossing(order.is_buy, order.px)
         if resting is None:
             break

@@ -61,7 +61,7 @@ def _convert(hint: Any, value: Any, where: str) -> Any:
             return Decimal(value)
         except InvalidOperation:
             raise ScenarioError(f"{where}: not a number: {value!r}") from None
-    if hint is float and type(value) in (int, Decimal):
+    if hint is float and type(value) in (int, float, Decimal):
         return float(value)
     if hint in (int, str, bool) and type(value) is hint:
         return value

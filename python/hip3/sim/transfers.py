@@ -52,13 +52,13 @@ def _text(value: Any) -> str:
 
 
 def free(engine: Engine, account: Account, key: int) -> int:
-    """What may leave a ledger: cash beyond what positions and resting orders need."""
+    """What may leave a ledger: all that positions and resting orders do not need."""
     ledger = account.ledgers.get(key)
     if ledger is None:
         return 0
     dex = next((dex for dex in engine.scenario.dexs if engine.ledger_key(account, dex) == key), None)
     reserved = engine.reserved(account, dex) if dex is not None else 0
-    return max(0, min(ledger.cash, ledger.available(engine.marks) - reserved))
+    return max(0, ledger.available(engine.marks) - reserved)
 
 
 def _need(amount: int) -> int:
@@ -168,6 +168,9 @@ def _run_spot_send(engine: Engine, account: Account, wanted: tuple[str, str, int
         "user": account.user,
         "destination": to,
         "fee": "0.0",
+        "nativeTokenFee": "0.0",
+        "nonce": None,
+        "feeToken": "",
     }
     for side in (account, other):
         engine.note_update(side, delta)

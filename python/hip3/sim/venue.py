@@ -174,7 +174,7 @@ class Venue:
             self.engine.note_update(account, {"type": "deposit", "usdc": usd(amount)})
 
     def appoint(self, dex_name: str, user: str) -> None:
-        """Makes an address the deployer of a builder dex. Raises BadRequest."""
+        """Makes an address the deployer of a builder dex, whose oracle is then its own. Raises BadRequest."""
         if self._journal is not None:
             self._inputs.append({"appoint": [dex_name, user]})
         dex = self.engine.dex(dex_name)
@@ -182,6 +182,7 @@ class Venue:
             raise BadRequest(f"{dex_name!r} is not a builder dex of this scenario")
         self.engine.deployers[dex.index] = address(user)
         self.engine.account(address(user)).funded = True
+        self.engine.scripted.add(dex.index)
 
     def happen(self, row: Any) -> Incident:
         """Lets an incident happen with the next block. Raises ScenarioError for what cannot be read."""
