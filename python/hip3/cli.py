@@ -78,6 +78,13 @@ def build_parser() -> Parser:
     sim.add_argument("--deployer", action="append", default=[], metavar="DEX=ADDRESS", help="who sets a dex's oracle")
     sim.add_argument("--scenario", default="default", metavar="NAME|FILE", help="scenario")
     sim.add_argument("--log", metavar="FILE", help="log every input, block by block")
+    sim.add_argument("--check", metavar="FILE", help="play such a log and compare the state; then exit")
+    sim.add_argument(
+        "--tell",
+        action="append",
+        metavar="INCIDENT",
+        help="let something happen on the venue that runs on --port, such as 'mute channel=bbo seconds=5'; then exit",
+    )
     sim.add_argument("--parent-pipe", action="store_true", help=argparse.SUPPRESS)
 
     replay = verbs.add_parser("replay", help="a recording through the same trader again")
@@ -139,6 +146,14 @@ def dispatch(args: argparse.Namespace) -> int:
                 load_config(args), app.RunOptions(args.duration, args.headless, args.json, args.confirm_live)
             )
         case "sim":
+            if args.check is not None:
+                from hip3.sim import journal
+
+                return journal.main(args.check)
+            if args.tell:
+                from hip3.sim import tell
+
+                return tell.main(args.port, args.tell)
             from hip3.sim import server
 
             return server.main(

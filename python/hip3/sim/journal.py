@@ -6,6 +6,7 @@ taken in before it; the last has the hash of the state. `check` plays the log an
 
 from __future__ import annotations
 
+import sys
 from dataclasses import fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -99,3 +100,9 @@ def _feed(venue: Venue, item: dict[str, Any]) -> None:
         venue.appoint(*item["appoint"])
     elif "incident" in item:
         venue.happen(item["incident"])
+
+
+def main(path: str) -> int:
+    """`hip3 sim --check`: prints what `check` found. Raises Hip3Error."""
+    sys.stdout.write(orjson.dumps(check(path)).decode() + "\n")
+    return 0

@@ -53,7 +53,7 @@ class MarketMaker:
         quotable = venue.is_quotable(flow.market.coin)
         if flow.bid and quotable:
             moved_bps = abs(flow.fair / flow.centre - 1) * 10_000
-            jumped = 0 < rules.withdraw_bps <= moved_bps and flow.centre != flow.fair
+            jumped = 0 < rules.withdraw_bps <= moved_bps and now_ms >= flow.follow_ms
             if jumped or (rules.absent_per_block and self._rng.random() < rules.absent_per_block):
                 self._back_ms = now_ms + rules.withdraw_ms
         if quotable and now_ms >= self._back_ms:

@@ -99,7 +99,7 @@ class MakerRules:
     flicker_per_block: float = 0.35
     width_factor: float = 1.0
     size_factor: float = 1.0
-    #: Quotes are withdrawn for `withdraw_ms` when the price has moved by this much at once; zero for never.
+    #: Makers who come back from a move of at least this withdraw for `withdraw_ms` first; zero for never.
     withdraw_bps: float = 0.0
     withdraw_ms: int = 1500
     #: Chance, with each block, that the makers of a market leave it for `withdraw_ms`.

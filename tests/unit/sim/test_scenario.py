@@ -135,7 +135,7 @@ def test_the_same_coin_twice_is_refused() -> None:
 
 
 def test_an_unknown_name_lists_the_packaged_ones() -> None:
-    with pytest.raises(ScenarioError, match="'calm' does not exist; packaged ones: default, load"):
+    with pytest.raises(ScenarioError, match="'calm' does not exist; packaged ones: default, halt, load"):
         load("calm")
     with pytest.raises(ScenarioError, match="cannot be read"):
         load("./nowhere.toml")
