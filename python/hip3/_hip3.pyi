@@ -139,10 +139,11 @@ class Engine:
         `flatten_channel_full`, `fills_applied`, `fills_duplicate`, `fills_too_old`, `resyncs`.
         """
 
-    def cash(self) -> list[tuple[str, str, str, str]]:
-        """Per market that traded: coin, cash (sold less bought less fees), fees, realized profit before fees.
+    def cash(self) -> list[tuple[str, str, str, str, str]]:
+        """Per market: coin, cash (sold less bought less fees, and funding), fees, realized profit, funding.
 
-        In dollars (the dex's collateral), exact, in order of market.
+        Profit is before fees; funding is positive when received. In dollars (the dex's collateral), exact, in order
+        of market; markets without fills and funding are absent.
         """
 
     def digest(self) -> str:

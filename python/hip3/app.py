@@ -43,6 +43,8 @@ from hip3.venue.link import Link
 from hip3.venue.subscriptions import Subscription
 
 OnState = Callable[[bool, str], None]
+#: What the order link listens to of the account, besides its state on each dex.
+USER_CHANNELS = ("orderUpdates", "userFills", "userFundings")
 #: Pause of the event loop's heartbeat, well under the backup's stall limit.
 BEAT_S = 0.05
 #: Pause between looks at the end of a run: are the positions left?
@@ -147,7 +149,7 @@ class Session:
 
     def _user_subscriptions(self) -> list[Subscription]:
         user = self.stage.account.user
-        subscriptions: list[Subscription] = [{"type": kind, "user": user} for kind in ("orderUpdates", "userFills")]
+        subscriptions: list[Subscription] = [{"type": kind, "user": user} for kind in USER_CHANNELS]
         return subscriptions + [{"type": "clearinghouseState", "user": user, "dex": d} for d in self.stage.dexs]
 
     def _market_subscriptions(self) -> list[Subscription]:

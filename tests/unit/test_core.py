@@ -193,9 +193,9 @@ def test_a_dislocation_goes_from_frames_to_an_entry_a_position_and_its_flatten_o
     assert not core.release_claim(SILVER, order.cloid, "filled", T0 + 3 * S)
     assert core.positions() == []
     assert core.get_position(SILVER) is None
-    ((coin, cash, fees, realized),) = core.cash()
+    ((coin, cash, fees, realized, funding),) = core.cash()
     assert coin == "xyz:SILVER"
-    assert fees == "0.02"
+    assert (fees, funding) == ("0.02", "0")
     assert Decimal(cash) == Decimal(realized) - Decimal(fees) == Decimal(entry.sz) * Decimal("0.4") - Decimal("0.02")
     counters = core.counters()
     assert (counters["entries"], counters["exits_mark_regression"]) == (1, 1)

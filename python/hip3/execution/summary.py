@@ -23,10 +23,10 @@ def latency_row(histogram: LatencyHistogram) -> dict[str, float | int]:
 
 
 def trader_equity_usd(trader: Trader, baseline_usd: Decimal) -> Decimal:
-    """The trader's own account: its baseline, the cash of its fills after fees, its positions at mark.
+    """The trader's own account: its baseline, the cash of its fills after fees and its funding, its positions at mark.
 
     `baseline_usd` is the collateral without positions (`totalRawUsd`) when the trader started. Nothing
-    here is read back from the venue's account: cash comes from fills, marks from market frames.
+    here is read back from the venue's account: cash comes from fills and funding payments, marks from market frames.
     """
     cash = sum((Decimal(row[1]) for row in trader.engine.cash()), Decimal(0))
     value = Decimal(0)
@@ -62,6 +62,7 @@ def summarize(trader: Trader, journal: str | None = None) -> dict[str, Any]:
             "fills": trader.tally.fills,
             "realized_pnl_usd": str(sum((Decimal(row[3]) for row in cash), Decimal(0))),
             "fees_usd": str(sum((Decimal(row[2]) for row in cash), Decimal(0))),
+            "funding_usd": str(sum((Decimal(row[4]) for row in cash), Decimal(0))),
             "open_positions": [
                 {"coin": p.coin, "szi": p.szi, "entry_px": p.entry_px} for p in trader.engine.positions()
             ],

@@ -55,7 +55,10 @@ def _figures(summary: dict[str, Any]) -> list[tuple[str, str]]:
         ("exits", f"{exits['total']}  {_counts(exits['by_reason'])}  by path: {_counts(exits['by_path'])}"),
         ("flatten orders", f"{summary['flattens_sent']} sent, {summary['flattens_duplicate']} duplicate"),
         ("orders", _counts(summary["orders"])),
-        ("PnL", f"{summary['realized_pnl_usd']} USD realized, {summary['fees_usd']} USD fees"),
+        (
+            "PnL",
+            f"{summary['realized_pnl_usd']} USD realized, {summary['fees_usd']} fees, {summary['funding_usd']} funding",
+        ),
         ("open positions", ", ".join(f"{p['coin']} {p['szi']}" for p in summary["open_positions"]) or "none"),
         (
             "frame to decision",

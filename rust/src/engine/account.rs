@@ -5,7 +5,7 @@ use rustc_hash::FxHashMap;
 use super::Engine;
 use super::event::{AccountState, Event, Fill, Resync};
 use super::record::count;
-use crate::decimal::Sz;
+use crate::decimal::{Sz, Usd};
 use crate::frame::{self, DexAccount, FillAmounts};
 use crate::position::{AccountRow, FillOutcome, FillStatus, NewFill, SizeChange};
 use crate::types::{Cloid, MarketKey, Ns, VenueMs};
@@ -55,6 +55,24 @@ impl Engine {
             }
         }
         self.settle_awaited(&mut self.positions.write(), recv);
+        events
+    }
+
+    /// Books funding payments of tracked markets; each once, whatever was told again.
+    pub(super) fn on_fundings(&self, fundings: &[frame::Funding<'_>]) -> Vec<Event> {
+        let mut events = Vec::new();
+        for paid in fundings {
+            self.note_venue_time(paid.time);
+            let Some(key) = self.markets.read().key_of_coin(&paid.coin) else {
+                continue;
+            };
+            match Usd::parse(&paid.usdc) {
+                Ok(usdc) => {
+                    self.positions.write().apply_funding(key, usdc, paid.time);
+                }
+                Err(error) => events.push(Event::Malformed(format!("funding of {:?}: {error}", &*paid.coin))),
+            }
+        }
         events
     }
 

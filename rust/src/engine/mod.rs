@@ -199,6 +199,7 @@ impl Engine {
                 count(&self.counts.frames_unknown);
                 vec![Event::UnknownFrame(channel.to_string())]
             }
+            Body::UserFundings(paid) => self.on_fundings(&paid.fundings),
             Body::AllMids(_)
             | Body::Trades(_)
             | Body::Candle(_)
@@ -207,7 +208,6 @@ impl Engine {
             | Body::SpotState(_)
             | Body::WebData3(_)
             | Body::Notification(_)
-            | Body::UserFundings(_)
             | Body::UserNonFundingLedgerUpdates(_)
             | Body::Pong
             | Body::Established
@@ -301,17 +301,13 @@ impl Engine {
             .collect()
     }
 
-    /// Cash, fees and realized profit of every market that traded, as exact text, with its coin.
-    pub fn cash(&self) -> Vec<(String, String, String, String)> {
+    /// Cash, fees, realized profit and funding of every market that had any, as exact text, with its coin.
+    pub fn cash(&self) -> Vec<(String, [String; 4])> {
         let rows = self.positions.read().cash();
         rows.into_iter()
             .map(|row| {
-                (
-                    self.coin_of(row.key),
-                    row.cash.to_string(),
-                    row.fees.to_string(),
-                    row.realized_pnl.to_string(),
-                )
+                let amounts = [row.cash, row.fees, row.realized_pnl, row.funding];
+                (self.coin_of(row.key), amounts.map(|amount| amount.to_string()))
             })
             .collect()
     }

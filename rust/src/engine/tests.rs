@@ -183,6 +183,26 @@ fn an_answer_that_overtakes_its_fill_keeps_the_market_taken() {
 }
 
 #[test]
+fn funding_moves_cash_once_however_often_it_is_told() {
+    let engine = engine();
+    hold(&engine);
+    let row =
+        r#"{"time":3600000,"coin":"xyz:SILVER","usdc":"-0.05","szi":"6","fundingRate":"0.00001","nSamples":null}"#;
+    for snapshot in ["", r#""isSnapshot":true,"#] {
+        let frame = format!(r#"{{"channel":"userFundings","data":{{{snapshot}"user":"0x1","fundings":[{row}]}}}}"#);
+        assert_eq!(feed(&engine, &frame, 1_260), []);
+    }
+    let other = row.replace("SILVER", "UNKNOWN");
+    feed(
+        &engine,
+        &format!(r#"{{"channel":"userFundings","data":{{"user":"0x1","fundings":[{other}]}}}}"#),
+        1_270,
+    );
+    let cash = engine.cash();
+    assert_eq!((cash.len(), cash[0].1[3].as_str()), (1, "-0.05"));
+}
+
+#[test]
 fn the_book_coming_back_is_an_exit_within_its_frame_and_once() {
     let engine = engine();
     let entry = hold(&engine);
@@ -214,7 +234,7 @@ fn the_book_coming_back_is_an_exit_within_its_frame_and_once() {
     assert_eq!(counter(&engine, "refused_cooldown"), 2);
     assert_eq!(
         engine.cash(),
-        [("xyz:SILVER".into(), "-0.02".into(), "0.02".into(), "0".into())]
+        [("xyz:SILVER".into(), ["-0.02", "0.02", "0", "0"].map(str::to_owned))]
     );
 }
 

@@ -22,7 +22,7 @@ pub use book::{
 pub use user::{
     AllDexsClearinghouseState, AssetPosition, ClearinghouseState, DexAccount, Dir, Fill, FillAmounts, Funding,
     MarginSummary, NonUserCancel, OpenOrders, OrderRow, OrderStatus, OrderUpdate, PositionRow, Post, PostKind,
-    PostResponse, SubscriptionResponse, UserBody, UserEvents, UserFills,
+    PostResponse, SubscriptionResponse, UserBody, UserEvents, UserFills, UserFundings,
 };
 use wire::record;
 pub use wire::{LevelPx, LevelSz, LoosePx, OpenInterest, Other, RefPx, Text};
@@ -124,7 +124,7 @@ pub enum Body<'a> {
     /// `notification`.
     Notification(UserBody<'a>),
     /// `userFundings`.
-    UserFundings(UserBody<'a>),
+    UserFundings(UserFundings<'a>),
     /// `userNonFundingLedgerUpdates`.
     UserNonFundingLedgerUpdates(UserBody<'a>),
     /// `subscriptionResponse`.

@@ -167,6 +167,16 @@ record! {
         fills: Vec<Fill<'a>> = "fills" required,
     }
 
+    /// Funding payments.
+    UserFundings {
+        /// Whether these are recent payments told again.
+        is_snapshot: bool = "isSnapshot" optional,
+        /// Account address.
+        user: Text<'a> = "user" required,
+        /// The payments, oldest first.
+        fundings: Vec<Funding<'a>> = "fundings" required,
+    }
+
     /// A cancellation that the user did not ask for.
     NonUserCancel {
         /// The venue's full coin name.

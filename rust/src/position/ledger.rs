@@ -101,6 +101,10 @@ pub(super) struct Ledger {
     pub cash: Dollars,
     pub fees: Dollars,
     pub realized: Dollars,
+    /// Funding received less funding paid; part of the cash.
+    pub funding: Dollars,
+    /// Newest funding payment that was applied.
+    pub funded: VenueMs,
     /// Newest fill that was applied.
     pub last_fill: VenueMs,
     /// Account state whose size was last taken over after the first adoption of the dex.
@@ -142,6 +146,13 @@ impl Ledger {
         self.cash.add(if side.is_buy() { Dollars(-value.0) } else { value });
         self.cash.add(Dollars(-Dollars::from(fee).0));
         self.fees.add(fee.into());
+    }
+
+    /// Books a funding payment: positive was received.
+    pub fn add_funding(&mut self, usdc: Usd, time: VenueMs) {
+        self.cash.add(usdc.into());
+        self.funding.add(usdc.into());
+        self.funded = time;
     }
 
     /// Moves the size by a fill: closes what is against it, then opens the rest.

@@ -97,6 +97,19 @@ impl PositionTracker {
         FillOutcome { status, position }
     }
 
+    /// Counts a funding payment, unless it was counted before or is part of the state that was adopted.
+    ///
+    /// A market is paid once for an hour, so that its time tells one payment from another.
+    pub fn apply_funding(&mut self, key: MarketKey, usdc: Usd, time: VenueMs) -> bool {
+        let adopted = self.dexs.get(&key.dex).map(|dex| dex.adopted);
+        let ledger = self.ledgers.entry(key).or_default();
+        let new = adopted.is_some_and(|adopted| time > adopted) && time > ledger.funded;
+        if new {
+            ledger.add_funding(usdc, time);
+        }
+        new
+    }
+
     fn hold(&mut self, fill: NewFill) -> FillStatus {
         if self.held.len() >= FILLS_HELD_MAX {
             // The oldest is the likeliest to be part of the state that is awaited.
@@ -300,15 +313,17 @@ impl PositionTracker {
         }
     }
 
-    /// Cash of every market that traded, in order of market.
+    /// Cash of every market that traded or was paid funding, in order of market.
     pub fn cash(&self) -> Vec<Cash> {
-        let traded = self.ledgers.iter().filter(|(_, ledger)| ledger.last_fill > VenueMs(0));
-        let mut rows: Vec<_> = traded
+        let moved = self.ledgers.iter();
+        let moved = moved.filter(|(_, ledger)| ledger.last_fill.max(ledger.funded) > VenueMs(0));
+        let mut rows: Vec<_> = moved
             .map(|(key, ledger)| Cash {
                 key: *key,
                 cash: ledger.cash,
                 fees: ledger.fees,
                 realized_pnl: ledger.realized,
+                funding: ledger.funding,
             })
             .collect();
         rows.sort_by_key(|row| row.key);

@@ -112,10 +112,12 @@ pub struct PositionCounters {
 pub struct Cash {
     /// The market.
     pub key: MarketKey,
-    /// Sold less bought less fees.
+    /// Sold less bought less fees, and funding.
     pub cash: Dollars,
     /// Fees paid.
     pub fees: Dollars,
     /// Profit of what was closed, before fees.
     pub realized_pnl: Dollars,
+    /// Funding received less funding paid; part of the cash.
+    pub funding: Dollars,
 }

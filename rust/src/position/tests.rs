@@ -43,6 +43,25 @@ fn size(tracker: &PositionTracker) -> Sz {
 }
 
 #[test]
+fn each_funding_payment_counts_once_and_those_before_the_start_not_at_all() {
+    let paid = Usd::parse("-0.25").unwrap();
+    let mut early = PositionTracker::default();
+    assert!(!early.apply_funding(SILVER, paid, VenueMs(2_000)));
+    let mut tracker = adopted();
+    assert!(!tracker.apply_funding(SILVER, paid, VenueMs(1_000)));
+    assert!(tracker.cash().is_empty());
+    assert!(tracker.apply_funding(SILVER, paid, VenueMs(3_600_000)));
+    assert!(!tracker.apply_funding(SILVER, paid, VenueMs(3_600_000)));
+    assert!(tracker.apply_funding(SILVER, Usd::parse("0.05").unwrap(), VenueMs(7_200_000)));
+    let row = tracker.cash()[0];
+    assert_eq!(
+        (row.cash.to_string(), row.funding.to_string()),
+        ("-0.2".to_owned(), "-0.2".to_owned())
+    );
+    assert_eq!((row.fees, row.realized_pnl), (Dollars(0), Dollars(0)));
+}
+
+#[test]
 fn each_fill_counts_once_whatever_is_replayed() {
     let mut tracker = adopted();
     let first = fill(7, 2_000, Side::Buy, "1.5");

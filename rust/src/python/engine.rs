@@ -128,8 +128,10 @@ impl Engine {
         Ok(counters)
     }
 
-    fn cash(&self) -> Vec<(String, String, String, String)> {
-        self.0.cash()
+    fn cash(&self) -> Vec<(String, String, String, String, String)> {
+        let rows = self.0.cash().into_iter();
+        rows.map(|(coin, [cash, fees, realized, funding])| (coin, cash, fees, realized, funding))
+            .collect()
     }
 
     fn digest(&self) -> String {
