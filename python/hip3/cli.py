@@ -78,6 +78,9 @@ def build_parser() -> Parser:
     sim.add_argument("--deployer", action="append", default=[], metavar="DEX=ADDRESS", help="who sets a dex's oracle")
     sim.add_argument("--scenario", default="default", metavar="NAME|FILE", help="scenario")
     sim.add_argument("--log", metavar="FILE", help="log every input, block by block")
+    sim.add_argument("--statistics", action="store_true", help="compare the scenario with its measurements; then exit")
+    sim.add_argument("--days", type=float, default=1.0, metavar="D", help="virtual days for --statistics")
+    sim.add_argument("--json", action="store_true", help="--statistics as JSON")
     sim.add_argument("--check", metavar="FILE", help="play such a log and compare the state; then exit")
     sim.add_argument(
         "--tell",
@@ -150,6 +153,10 @@ def dispatch(args: argparse.Namespace) -> int:
                 from hip3.sim import journal
 
                 return journal.main(args.check)
+            if args.statistics:
+                from hip3.sim import statistics
+
+                return statistics.main(args.scenario, args.days, args.seed, args.json)
             if args.tell:
                 from hip3.sim import tell
 

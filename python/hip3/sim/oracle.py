@@ -23,6 +23,8 @@ AWAY_BPS_MAX = 500.0
 CHANCE_MAX = 0.5
 #: `shrink_5s` is a share of edges gone after this long.
 SHRINK_MS = 5000
+#: Lower shares would need dislocations of more than a minute and a half in the mean.
+SHRINK_MIN = 0.08
 
 
 class EdgeModel:
@@ -36,7 +38,10 @@ class EdgeModel:
     def __init__(self, stats: FlowStats, rules: EventRules, scenario: Scenario) -> None:
         self._stats = stats
         self._rules = rules
-        per_update = scenario.oracle.interval_ms / (scenario.stats_hours * 3_600_000 * rules.moments_per_event)
+        self.late_ms, self.late_share = self._late(stats.shrink_5s)
+        mean_ms = (1 - self.late_share) * self._short_ms + self.late_share * self.late_ms
+        self.moments = rules.moments_per_second * mean_ms / 1000
+        per_update = scenario.oracle.interval_ms / (scenario.stats_hours * 3_600_000 * self.moments)
         tail_moments = 0.0
         self.tail_alpha = rules.tail_alpha_max
         share = stats.best_signals / stats.signals if stats.signals else 0.0
@@ -64,12 +69,33 @@ class EdgeModel:
         left = 1 - share * (1 - cut)
         return float(self._rules.tail_start_bps * left ** (-1 / self.tail_alpha))
 
-    def lag_ms(self, rng: random.Random) -> int:
-        """How long the makers stay away: within 5 s with probability `shrink_5s`, else longer."""
+    @property
+    def _short_ms(self) -> float:
+        """Mean length of the dislocations that are over within five seconds."""
         rules = self._rules
-        if rng.random() < self._stats.shrink_5s:
+        return (rules.lag_ms_min + rules.lag_ms_mode + min(rules.lag_ms_max, SHRINK_MS)) / 3
+
+    def _late(self, shrink: float) -> tuple[float, float]:
+        """Mean length of the longer dislocations, and their share of all.
+
+        A dislocation gives signals for as long as it lasts, so that long ones weigh more in `shrink_5s`, which is
+        counted by signal. With the mean lengths `a` of the short ones and `m` of the late ones, of which the first
+        five seconds are gone five seconds later, the share `q` of late ones follows from
+        `shrink = ((1 - q) a + 5 q) / ((1 - q) a + q m)`. `m` is chosen so that no more than half are late.
+        """
+        short = self._short_ms
+        if shrink >= 1:
+            return 2.0 * SHRINK_MS, 0.0
+        shrink = max(shrink, SHRINK_MIN)
+        mean = max(2.0 * SHRINK_MS, (SHRINK_MS + short * (1 - shrink)) / shrink)
+        return mean, short * (1 - shrink) / (shrink * mean - SHRINK_MS + short * (1 - shrink))
+
+    def lag_ms(self, rng: random.Random) -> int:
+        """How long the makers stay away: up to 5 s, or longer for the late share of dislocations."""
+        rules = self._rules
+        if rng.random() >= self.late_share:
             return round(rng.triangular(rules.lag_ms_min, min(rules.lag_ms_max, SHRINK_MS), rules.lag_ms_mode))
-        late = SHRINK_MS + rng.expovariate(1 / SHRINK_MS)
+        late = SHRINK_MS + rng.expovariate(1 / (self.late_ms - SHRINK_MS))
         return round(min(late, rules.late_lag_ms_max))
 
 

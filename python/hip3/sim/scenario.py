@@ -134,11 +134,11 @@ class EventRules:
     """Dislocations: the oracle moves, the makers come back late.
 
     A moment counted in a market's `FlowStats` is one frame with a positive edge; a dislocation gives
-    `moments_per_event` of them. `tail_start_bps` is where the tail of the edges begins, whose rate
+    `moments_per_second` of them while it lasts. `tail_start_bps` is where the tail of the edges begins, whose rate
     `event_rate_factor` multiplies; the body keeps the measured rate.
     """
 
-    moments_per_event: float = 20.0
+    moments_per_second: float = 4.5
     tail_start_bps: float = 30.0
     edge_bps_max: float = 90.0
     tail_alpha_min: float = 2.0
@@ -146,7 +146,7 @@ class EventRules:
     lag_ms_min: int = 300
     lag_ms_mode: int = 2000
     lag_ms_max: int = 5000
-    late_lag_ms_max: int = 20_000
+    late_lag_ms_max: int = 180_000
     settle_ms: int = 4000
 
 

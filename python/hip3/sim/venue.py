@@ -16,7 +16,7 @@ from typing import Any
 
 import orjson
 
-from hip3.sim import actions, funding, info, info_orders, liquidation, triggers
+from hip3.sim import actions, funding, info, liquidation, triggers
 from hip3.sim.accounts import Ledger
 from hip3.sim.agents import stream
 from hip3.sim.channels import Hub, World, frame, parse_error, read_subscription
@@ -34,7 +34,6 @@ from hip3.sim.wire import BadRequest, address, usd, whole
 Done = Callable[[dict[str, Any]], None]
 Journal = Callable[[dict[str, Any]], None]
 PONG = b'{"channel":"pong"}'
-LOG_MAX = 100_000
 #: The peer of requests that come from inside the process.
 LOCAL = "local"
 
@@ -52,7 +51,7 @@ class Faulty(Exception):
 
 
 class Venue:
-    """See the module's head. `log` keeps every trade side and order end, newest last, for tests."""
+    """See the module's head. `journal` is told every input, block by block."""
 
     def __init__(self, scenario: Scenario, start_ms: int, seed: int, journal: Journal | None = None) -> None:
         self.scenario = scenario
@@ -64,7 +63,6 @@ class Venue:
         self.engine = Engine(scenario, markets, {}, rng, start_ms)
         self.inside = Inside(self.engine)
         self.faults = WireFaults(stream(seed, "faults"))
-        self.log: deque[tuple[int, str, dict[str, Any]]] = deque(maxlen=LOG_MAX)
         self.funded = 0
         #: Connections that the server has to cut.
         self.kicked: list[int] = []
@@ -249,7 +247,6 @@ class Venue:
         triggers.fire(self.engine)
         liquidation.run(self.engine)
         funding.run(self.engine)
-        self._log()
         self._feed.after_block()
         for _ in range(len(self._answers)):
             due_ms, tell = self._answers.popleft()
@@ -281,13 +278,6 @@ class Venue:
             self.kicked += list(self._peer_of)
         else:
             self.faults.begin(incident, self.now_ms)
-
-    def _log(self) -> None:
-        for account, order, word, sz in self.engine.order_events:
-            row = {"order": info_orders.order_json(order, sz), "status": word, "statusTimestamp": self.now_ms}
-            self.log.append((self.now_ms, "order", {"user": account.user, "tif": order.tif, **row}))
-        for account, fill in self.engine.fill_events:
-            self.log.append((self.now_ms, "fill", {"user": account.user, **fill}))
 
     # ------------------------------------------------------------- sockets
 

@@ -42,7 +42,7 @@ def test_the_tail_passes_through_the_measured_share_at_the_best_threshold() -> N
     assert stats is not None
     above = (DEFAULT.events.tail_start_bps / stats.best_threshold_bps) ** edges.tail_alpha
     per_hour = edges.tail_chance * above * 3_600_000 / DEFAULT.oracle.interval_ms
-    measured = stats.best_signals / DEFAULT.stats_hours / DEFAULT.events.moments_per_event
+    measured = stats.best_signals / DEFAULT.stats_hours / edges.moments
     assert per_hour == pytest.approx(measured)
 
 
@@ -66,13 +66,14 @@ def test_sides_and_sizes_follow_the_figures() -> None:
         assert max(tail_edges) <= DEFAULT.events.edge_bps_max
 
 
-def test_makers_are_back_within_five_seconds_as_often_as_measured() -> None:
+def test_edges_are_gone_after_five_seconds_as_often_as_measured() -> None:
     rng = random.Random(2)
     for coin in ("xyz:XYZ100", "xyz:COST", "xyz:NATGAS", "xyz:AAPL"):
         stats = MARKETS[coin].stats
         assert stats is not None
         lags = [model(coin).lag_ms(rng) for _ in range(5000)]
-        assert sum(lag <= 5000 for lag in lags) / 5000 == pytest.approx(stats.shrink_5s, abs=0.03)
+        # Signals come all the time that a dislocation lasts; those of its last five seconds are gone after five.
+        assert sum(min(lag, 5000) for lag in lags) / sum(lags) == pytest.approx(stats.shrink_5s, abs=0.04)
         assert min(lags) >= DEFAULT.events.lag_ms_min
         assert max(lags) <= DEFAULT.events.late_lag_ms_max
 
