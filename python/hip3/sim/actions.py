@@ -106,10 +106,11 @@ def execute(engine: Engine, signed: Signed, network: str) -> dict[str, Any]:
 
 
 def _signer(engine: Engine, signed: Signed, network: str) -> str:
-    """The address that signed. With network `any` the one of the two networks' hashes that is known counts."""
+    """The address that signed. With network `any` both hashes are tried, the one that was known last first."""
     body = orjson.dumps(signed.action)
+    either = (engine.mainnet_first, not engine.mainnet_first)
     found = []
-    for mainnet in {"mainnet": (True,), "testnet": (False,)}.get(network, (False, True)):
+    for mainnet in {"mainnet": (True,), "testnet": (False,)}.get(network, either):
         try:
             signer = recover_l1(
                 body, signed.nonce, signed.vault, signed.expires_ms, mainnet, signed.r, signed.s, signed.v
@@ -117,6 +118,7 @@ def _signer(engine: Engine, signed: Signed, network: str) -> str:
         except ValueError:
             raise ActionRefused("Unable to recover signer.") from None
         if signer in engine.accounts or signer in engine.agents:
+            engine.mainnet_first = mainnet
             return signer
         found.append(signer)
     return found[0]

@@ -154,10 +154,10 @@ class Hub:
         own, key = self._by_connection[conn], key_of(full)
         if key in own:
             return f"Already subscribed: {orjson.dumps(full).decode()}"
-        if len(own) >= self._subscriptions_max:
+        if self._subscriptions_max and len(own) >= self._subscriptions_max:
             return f"Cannot track more than {self._subscriptions_max} total subscriptions."
         users = {s["user"] for s in own.values() if "user" in s} | ({full["user"]} if "user" in full else set())
-        if len(users) > self._users_max:
+        if self._users_max and len(users) > self._users_max:
             return f"Cannot track more than {self._users_max} total users."
         own[key] = full
         self._listeners.setdefault(key, {})[conn] = None

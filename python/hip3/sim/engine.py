@@ -66,6 +66,8 @@ class Engine:
     funded_hour: int | None = None
     #: Builder dexs whose oracle is set from outside: the venue's own leaves them alone.
     scripted: set[int] = field(default_factory=set)
+    #: Which network's hash to try first where both are taken.
+    mainnet_first: bool = False
     #: Changes of status with the size that was left at that moment.
     order_events: list[tuple[Account, Order, str, int]] = field(default_factory=list)
     fill_events: list[tuple[Account, dict[str, Any]]] = field(default_factory=list)

@@ -51,13 +51,27 @@ class Inside:
         """
         market = self._engine.by_coin[coin]
         account = self._account(maker_id)
+        wanted = {(True, px): sz for px, sz in bids} | {(False, px): sz for px, sz in asks}
+        kept: list[Order] = []
         for order in self._quotes.get((maker_id, coin), ()):
-            if order.sz > 0 and order.oid in account.open_orders:
+            if order.oid not in account.open_orders:
+                continue
+            if wanted.get((order.is_buy, order.px)) == order.sz:
+                # An order that stays as it is keeps its place.
+                del wanted[order.is_buy, order.px]
+                kept.append(order)
+            else:
                 market.unrest(order)
                 del account.open_orders[order.oid]
-        kept: list[Order] = []
-        for is_buy, levels in ((True, bids), (False, asks)):
-            for px, sz in levels:
+        if wanted:
+            self._place_quotes(market, account, wanted, kept)
+        self._quotes[maker_id, coin] = kept
+
+    def _place_quotes(
+        self, market: LiveMarket, account: Account, wanted: dict[tuple[bool, int], int], kept: list[Order]
+    ) -> None:
+        for (is_buy, px), sz in wanted.items():
+            if sz > 0:
                 order = self._engine.new_order(account, market, _terms(is_buy, px, sz, "Gtc"))
                 while order.sz > 0:
                     left_behind = market.book.crossing(is_buy, px)
@@ -68,7 +82,6 @@ class Inside:
                     market.rest(order)
                     account.open_orders[order.oid] = order
                     kept.append(order)
-        self._quotes[maker_id, coin] = kept
 
     def market_order(self, coin: str, is_buy: bool, sz: int) -> int:
         """A small taker of the venue's own; returns the size filled."""
