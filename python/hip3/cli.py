@@ -77,6 +77,8 @@ def build_parser() -> Parser:
     sim.add_argument("--fund", action="append", default=[], metavar="ADDRESS=USDC[:unified]", help="an account")
     sim.add_argument("--deployer", action="append", default=[], metavar="DEX=ADDRESS", help="who sets a dex's oracle")
     sim.add_argument("--scenario", default="default", metavar="NAME|FILE", help="scenario")
+    sim.add_argument("--from", type=Path, dest="source", metavar="RECORDING", help="replay recorded markets")
+    sim.add_argument("--speed", type=float, default=1.0, metavar="X", help="how much faster than recorded")
     sim.add_argument("--log", metavar="FILE", help="log every input, block by block")
     sim.add_argument("--statistics", action="store_true", help="compare the scenario with its measurements; then exit")
     sim.add_argument("--days", type=float, default=1.0, metavar="D", help="virtual days for --statistics")
@@ -165,7 +167,15 @@ def dispatch(args: argparse.Namespace) -> int:
 
             return server.main(
                 server.Options(
-                    args.port, args.seed, args.scenario, args.fund, args.deployer, args.log, args.parent_pipe
+                    args.port,
+                    args.seed,
+                    args.scenario,
+                    args.fund,
+                    args.deployer,
+                    args.log,
+                    args.source,
+                    args.speed,
+                    args.parent_pipe,
                 )
             )
         case "replay":

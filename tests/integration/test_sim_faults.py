@@ -107,3 +107,44 @@ def test_a_log_that_was_changed_is_found_out(running: Running, tmp_path: Path) -
     assert hip3("--port", "0", "--log", str(tmp_path / "no" / "where"))[0] == 2
     assert hip3("--port", "0", "--deployer", f"zzz={ADDRESS}")[0] == 2
     assert hip3("--port", "0", "--deployer", "xyz=0x12")[0] == 2
+
+
+def test_a_recording_is_served_to_its_end(tmp_path: Path) -> None:
+    frames = [
+        {
+            "channel": "bbo",
+            "data": {"coin": "BTC", "time": n, "bbo": [{"px": f"{90_000 + n}", "sz": "1", "n": 1}, None]},
+        }
+        for n in range(3)
+    ]
+    path = tmp_path / "frames.jsonl"
+    path.write_text(
+        "".join(f"{n * 2_000_000_000 + 1} {json.dumps(f, separators=(',', ':'))}\n" for n, f in enumerate(frames))
+    )
+    command = [sys.executable, "-m", "hip3", "sim", "--port", "0", "--from", str(path), "--speed", "2"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        ready = json.loads(process.stdout.readline())
+        assert ready["scenario"] == "replay of frames.jsonl"
+        connection = websocket.create_connection(ready["ws_url"], timeout=10)
+        connection.send('{"method":"subscribe","subscription":{"type":"bbo","coin":"BTC"}}')
+        seen = []
+        with pytest.raises((websocket.WebSocketException, OSError)):
+            collect(connection, seen)
+        connection.close()
+        assert process.wait(20) == 0
+    assert seen[-1] == "90002.0"
+    assert hip3("--port", "0", "--from", str(tmp_path / "none"))[0] == 2
+    for wrong in (["--speed", "0"], ["--speed", "nan"], ["--log", str(tmp_path / "x.log")]):
+        status, out, err = hip3("--port", "0", "--from", str(path), *wrong)
+        assert (status, out, err.count("\n")) == (2, "", 1)
+
+
+def collect(connection: websocket.WebSocket, seen: list[str]) -> None:
+    """Bids until the connection ends."""
+    while True:
+        text = connection.recv()
+        if not text:
+            raise websocket.WebSocketConnectionClosedException
+        if '"bbo":[{' in text:
+            seen.append(json.loads(text)["data"]["bbo"][0]["px"])

@@ -57,6 +57,14 @@ class AgentVenue(Protocol):
         """A jump of the fair price that was asked for, in hundredths of a basis point; zero for none."""
         ...
 
+    def show_context(self, coin: str, oracle_px: int, mark_px: int) -> None:
+        """Sets oracle and mark as they were recorded, without the rules of an oracle call."""
+        ...
+
+    def print_trade(self, coin: str, is_buy: bool, px: int, sz: int) -> None:
+        """Prints a recorded trade between others; `is_buy` is the aggressor's side."""
+        ...
+
     def market_order(self, coin: str, is_buy: bool, sz: int) -> int:
         """A taker of the venue's own takes up to `sz` at any price. Returns the size filled."""
         ...

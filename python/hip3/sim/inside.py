@@ -97,6 +97,17 @@ class Inside:
             account.orders.clear()
         return order.orig_sz - order.sz
 
+    def show_context(self, coin: str, oracle_px: int, mark_px: int) -> None:
+        """Sets oracle and mark as they were recorded, without the rules of an oracle call."""
+        market = self._engine.by_coin[coin]
+        market.show(oracle_px, mark_px, self._engine.now_ms)
+        self._engine.marks[market.spec.asset] = market.mark
+
+    def print_trade(self, coin: str, is_buy: bool, px: int, sz: int) -> None:
+        """Prints a recorded trade between others; `is_buy` is the aggressor's side."""
+        market, tid = self._engine.by_coin[coin], self._engine.rng.getrandbits(50)
+        matching.print_trade(self._engine, market, is_buy, px, sz, tid, matching.NO_HASH, ("others", "others"))
+
     def oracle_px(self, coin: str) -> int:
         """The oracle as it stands."""
         return self._engine.by_coin[coin].oracle

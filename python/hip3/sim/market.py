@@ -84,6 +84,12 @@ class LiveMarket:
         self._sample_premium()
         return True
 
+    def show(self, oracle: int, mark: int, now_ms: int) -> None:
+        """Takes oracle and mark as they are, without the rules of a deployer's call."""
+        self.oracle, self.mark = oracle, mark
+        self._oracle_ms = self._mark_ms = now_ms
+        self._sample_premium()
+
     def _sample_premium(self) -> None:
         premium = self.premium()
         if premium is not None:

@@ -232,6 +232,8 @@ class Scenario:
     block_ms: int = 100
     ctx_interval_ms: int = 1000
     account_interval_ms: int = 5000
+    #: How long an action is on its way before a block can take it, and an answer on its way back.
+    order_latency_ms: int = 0
     answer_latency_ms: int = 0
     greeting: bool = True
     send_queue_frames_max: int = 20_000
@@ -383,7 +385,7 @@ def _check(scenario: Scenario) -> None:
     for key in ("ctx_interval_ms", "account_interval_ms", "send_queue_frames_max"):
         if getattr(scenario, key) <= 0:
             raise ScenarioError(f"{key}: must be positive")
-    for key in ("block_ms", "answer_latency_ms", "event_rate_factor", "noise_taker_per_block"):
+    for key in ("block_ms", "order_latency_ms", "answer_latency_ms", "event_rate_factor", "noise_taker_per_block"):
         if getattr(scenario, key) < 0:
             raise ScenarioError(f"{key}: must not be negative")
     if not 0 < scenario.oracle.interval_ms_min <= scenario.oracle.interval_ms:

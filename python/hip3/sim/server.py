@@ -18,6 +18,7 @@ import sys
 from collections import deque
 from dataclasses import dataclass, field
 from decimal import Decimal, InvalidOperation
+from pathlib import Path
 from typing import Any
 
 import orjson
@@ -25,8 +26,11 @@ from aiohttp import ClientConnectionResetError, WSMsgType, web
 
 from hip3.clock import Clock
 from hip3.errors import CheckFailed, ConfigError, UsageError
+from hip3.sim import playback
 from hip3.sim import scenario as scenarios
+from hip3.sim.agents import Agent
 from hip3.sim.journal import Journal
+from hip3.sim.playback import Playback, Recording
 from hip3.sim.scenario import Scenario
 from hip3.sim.venue import Faulty, TooMany, Venue
 from hip3.sim.wire import BadRequest
@@ -131,14 +135,26 @@ class Connection:
                     await asyncio.sleep(DRAIN_S)
 
 
+@dataclass(frozen=True, slots=True)
+class Replay:
+    """A recording to be the market, and how much faster than it was."""
+
+    recording: Recording
+    speed: float
+
+
 class SimServer:
     """Carries bytes between a `Venue` and its clients, and the clock to the venue."""
 
-    def __init__(self, scenario: Scenario, seed: int, clock: Clock, journal: Journal | None = None) -> None:
+    def __init__(
+        self, scenario: Scenario, seed: int, clock: Clock, journal: Journal | None = None, replay: Replay | None = None
+    ) -> None:
         self._scenario = scenario
         self._clock = clock
         self.start_ms = self._now_ms()
-        self.venue = Venue(scenario, self.start_ms, seed, None if journal is None else journal.write)
+        self.playback = None if replay is None else Playback(replay.recording, self.start_ms, replay.speed)
+        agents: list[Agent] | None = None if self.playback is None else [self.playback]
+        self.venue = Venue(scenario, self.start_ms, seed, None if journal is None else journal.write, agents)
         self.journal = journal
         self._connections: dict[int, Connection] = {}
         self._sockets: set[web.WebSocketResponse] = set()
@@ -174,7 +190,10 @@ class SimServer:
             self.venue.run_actions()
 
     async def run_blocks(self) -> None:
-        """A block each `block_ms`. A late block is one block: those that were missed are not made up for."""
+        """A block each `block_ms`, until a recording that is replayed is over; else for ever.
+
+        A late block is one block: those that were missed are not made up for.
+        """
         loop = asyncio.get_running_loop()
         period_s = (self._scenario.block_ms or FREE_BLOCK_MS) / 1000
         due_s = loop.time()
@@ -186,6 +205,8 @@ class SimServer:
                 due_s += late_s
             await asyncio.sleep(max(0.0, due_s - loop.time()))
             self.step()
+            if self.playback is not None and self.playback.done:
+                return
 
     async def close(self) -> None:
         """Says good-bye to every client, within a second."""
@@ -365,6 +386,8 @@ class Options:
     fund: list[str] = field(default_factory=list)
     deployer: list[str] = field(default_factory=list)
     log: str | None = None
+    source: Path | None = None
+    speed: float = 1.0
     parent_pipe: bool = False
 
 
@@ -385,10 +408,17 @@ def main(options: Options) -> int:
         raise UsageError(f"--port {port}: 0 to 65535")
     funded = [Funding.parse(text) for text in options.fund]
     deployers = _deployers(options.deployer)
-    world = scenarios.load(options.scenario)
+    world, replay = scenarios.load(options.scenario), None
+    if options.source is not None:
+        if options.log is not None:
+            raise UsageError("--log: a replay has its recording; choose one of --log and --from")
+        if not 0.01 <= options.speed <= 1000:
+            raise UsageError(f"--speed {options.speed:g}: 0.01 to 1000")
+        replay = Replay(playback.scan(options.source), options.speed)
+        world = playback.world(replay.recording, world)
     journal = Journal(options.log) if options.log is not None else None
     with _listen(port) as listener:
-        server = SimServer(world, seed, Clock(), journal)
+        server = SimServer(world, seed, Clock(), journal, replay)
         if journal is not None:
             journal.begin(options.scenario, seed, server.start_ms)
         for dex, user in deployers:

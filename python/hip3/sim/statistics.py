@@ -77,6 +77,13 @@ class Measured:
         """Nothing is taken: small takers do not move the touch."""
         return sz
 
+    def show_context(self, coin: str, oracle_px: int, mark_px: int) -> None:
+        """Takes the price."""
+        self._oracle = oracle_px
+
+    def print_trade(self, coin: str, is_buy: bool, px: int, sz: int) -> None:
+        """Trades are not measured."""
+
     def oracle_px(self, coin: str) -> int:
         """The oracle as it stands."""
         return self._oracle

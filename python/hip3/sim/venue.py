@@ -18,7 +18,7 @@ import orjson
 
 from hip3.sim import actions, funding, info, liquidation, triggers
 from hip3.sim.accounts import Ledger
-from hip3.sim.agents import stream
+from hip3.sim.agents import Agent, stream
 from hip3.sim.channels import Hub, World, frame, parse_error, read_subscription
 from hip3.sim.engine import Engine
 from hip3.sim.feed import Feed
@@ -53,7 +53,14 @@ class Faulty(Exception):
 class Venue:
     """See the module's head. `journal` is told every input, block by block."""
 
-    def __init__(self, scenario: Scenario, start_ms: int, seed: int, journal: Journal | None = None) -> None:
+    def __init__(
+        self,
+        scenario: Scenario,
+        start_ms: int,
+        seed: int,
+        journal: Journal | None = None,
+        agents: list[Agent] | None = None,
+    ) -> None:
         self.scenario = scenario
         self.now_ms = start_ms
         #: Whose signatures are taken: `mainnet`, `testnet` or `any` of the two.
@@ -73,13 +80,13 @@ class Venue:
         self._feed = Feed(self.engine, self._hub, scenario, self._publish, start_ms)
         self._outbox: list[tuple[int, bytes]] = []
         self._late: deque[tuple[int, int, bytes]] = deque()
-        self._queued: list[tuple[actions.Signed, Done]] = []
+        self._queued: list[tuple[int, actions.Signed, Done]] = []
         self._answers: deque[tuple[int, Callable[[], None]]] = deque()
         self._next_conn = 0
         self._peers: dict[str, Peer] = {}
         self._peer_of: dict[int, Peer] = {}
         self._time_line = TimeLine(scenario.incidents, start_ms)
-        self._agents = make_agents(scenario, start_ms, seed)
+        self._agents = make_agents(scenario, start_ms, seed) if agents is None else agents
 
     # ------------------------------------------------------------- clients
 
@@ -148,7 +155,7 @@ class Venue:
             return
         if self._journal is not None:
             self._inputs.append({"exchange": body})
-        self._queued.append((signed, done))
+        self._queued.append((self.now_ms + self.scenario.order_latency_ms, signed, done))
 
     def _admit(self, limits: Peer) -> None:
         fault = self.faults.hit("errors")
@@ -235,8 +242,9 @@ class Venue:
 
     def _run_queued(self) -> None:
         self._run_schedules()
-        queued, self._queued = self._queued, []
-        for signed, done in sorted(queued, key=lambda item: item[0].group):
+        queued = [item for item in self._queued if item[0] <= self.now_ms]
+        self._queued = [item for item in self._queued if item[0] > self.now_ms]
+        for _, signed, done in sorted(queued, key=lambda item: item[1].group):
             answer = actions.execute(self.engine, signed, self.network)
             if self.faults.hit("lose_replies") is None:
                 delay_ms = self.scenario.answer_latency_ms + self.faults.delay_ms("latency")

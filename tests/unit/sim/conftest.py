@@ -74,6 +74,12 @@ class RecordingVenue:
     def take_jump(self, coin: str) -> int:
         return 0
 
+    def show_context(self, coin: str, oracle_px: int, mark_px: int) -> None:
+        self.log.append((self.now_ms, coin, oracle_px, mark_px))
+
+    def print_trade(self, coin: str, is_buy: bool, px: int, sz: int) -> None:
+        self.taken.append((coin, is_buy, sz))
+
     def touch(self, coin: str) -> tuple[Level | None, Level | None]:
         both = self.quotes[coin].values()
         bid = max((level for bids, _ in both for level in bids), default=None)

@@ -10,6 +10,7 @@ from eth_account import Account
 from hyperliquid.utils import signing
 from hyperliquid.utils.signing import sign_l1_action
 
+from hip3.sim.agents import Agent
 from hip3.sim.journal import Journal
 from hip3.sim.scenario import Scenario, load, parse
 from hip3.sim.venue import Venue
@@ -107,9 +108,11 @@ class Exchange:
         scenario: Scenario | None = None,
         beside: Exchange | None = None,
         journal: Journal | None = None,
+        agents: list[Agent] | None = None,
     ) -> None:
         write = None if journal is None else journal.write
-        self.venue = beside.venue if beside else Venue(scenario or load("default"), START_MS, seed, write)
+        world = scenario or load("default")
+        self.venue = beside.venue if beside else Venue(world, START_MS, seed, write, agents)
         self.now_ms = START_MS
         self.wallet = Account.from_key("0x" + f"{number:064x}")
         self.user = self.wallet.address.lower()
