@@ -104,6 +104,8 @@ class Account:
     reserved: int = 0
     last_over_ms: int = 0
     cancel_at_ms: int | None = None
+    #: Block in which an agent was removed last.
+    removal_ms: int = -1
     cancels_fired: tuple[int, int] = (0, 0)
     funded: bool = False
     changed: bool = False

@@ -19,7 +19,7 @@ from hip3.sim.engine import REQUESTS_FREE, Engine, shown_usd
 from hip3.sim.nonces import NonceSet
 from hip3.sim.orders import ActionRefused
 from hip3.sim.transfers import USER_SIGNED, TransferRefused
-from hip3.sim.wire import BadRequest, address, boolean, usd, whole
+from hip3.sim.wire import UNIT, BadRequest, address, boolean, decimal, notional, usd, whole
 
 OVER_LIMIT_PAUSE_MS = 10_000
 STALE_WEIGHT = 5
@@ -287,6 +287,31 @@ def _run_reserve(engine: Engine, account: Account, weight: int) -> dict[str, Any
     return DONE
 
 
+def _read_top_up(action: dict[str, Any]) -> tuple[int, int]:
+    """Asset and the leverage that is wished for, in 10^-8."""
+    return whole(action.get("asset")), decimal(action.get("leverage"))
+
+
+def _run_top_up(engine: Engine, account: Account, wanted: tuple[int, int]) -> dict[str, Any]:
+    """Adds as much margin as brings an isolated position to a leverage."""
+    asset, leverage = wanted
+    market = engine.markets.get(asset)
+    if market is None or leverage <= 0:
+        raise ActionRefused(f"Asset {asset} does not exist." if market is None else "Invalid leverage value")
+    ledger = engine.ledger(account, market)
+    position = ledger.positions.get(asset)
+    if position is None or not position.isolated:
+        raise ActionRefused("Position does not use isolated margin.")
+    worth = notional(engine.marks[asset], position.szi)
+    needed = abs(worth) * UNIT // leverage - (position.raw + worth)
+    return _run_isolated(engine, account, (asset, max(0, needed)))
+
+
+def _run_agent_send(engine: Engine, account: Account, wanted: transfers.Send) -> dict[str, Any]:
+    transfers.run_agent_send(engine, account, wanted)
+    return DONE
+
+
 def _read_sub(action: dict[str, Any]) -> str:
     name = action.get("name")
     if not isinstance(name, str) or not 0 < len(name) <= 16:
@@ -370,6 +395,8 @@ ACTIONS = {
     "scheduleCancel": Action(lambda a: whole(a["time"]) if a.get("time") is not None else None, _run_schedule),
     "updateLeverage": Action(_read_leverage, _run_leverage),
     "updateIsolatedMargin": Action(_read_isolated, _run_isolated),
+    "topUpIsolatedOnlyMargin": Action(_read_top_up, _run_top_up),
+    "agentSendAsset": Action(transfers.read_agent_send, _run_agent_send),
     "reserveRequestWeight": Action(lambda a: whole(a.get("weight")), _run_reserve),
     "createSubAccount": Action(_read_sub, _run_sub),
     "subAccountTransfer": Action(_read_sub_transfer, _run_sub_transfer),

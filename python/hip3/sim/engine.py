@@ -42,6 +42,7 @@ REJECT_WORDS = {
     "Order could not immediately": "iocCancelRejected",
     "Invalid TP/SL price": "badTriggerPxRejected",
     "No liquidity available": "marketOrderNoLiquidityRejected",
+    "Order would increase open interest too": "openInterestIncreaseRejected",
     "Order would increase open interest": "positionIncreaseAtOpenInterestCapRejected",
     "Order would cause position": "perpMaxPositionRejected",
 }
@@ -231,6 +232,8 @@ class Engine:
         if opened > 0 and not account.internal:
             if market.capped:
                 raise Refusal("Order would increase open interest while open interest is capped")
+            if market.grows_too_fast(notional(order.px, opened), self.now_ms):
+                raise Refusal("Order would increase open interest too quickly")
             after = notional(order.px, abs(held + signed))
             if self.leverage(account, market) > margin.tier_leverage(market, after):
                 raise Refusal("Order would cause position to exceed margin tier limit at current leverage")

@@ -14,6 +14,8 @@ from hip3.sim.wire import notional, text, usd
 #: Notional for which impact prices are averaged, in millionths of a dollar.
 IMPACT_NOTIONAL = 20_000 * 1_000_000
 BPS = 10_000
+#: The span over which growth of open interest is bounded.
+GROWTH_MS = 10_000
 #: Builder dexs of today set their funding to half.
 FUNDING_MULTIPLIER_BPS = 5_000
 #: Funding rates are integers of 10^-10. Interest of 0.01 % and a clamp of 0.05 % for eight hours.
@@ -61,6 +63,8 @@ class LiveMarket:
         self._rules = rules
         self._oracle_ms: int | None = None
         self._mark_ms = 0
+        #: When the present span of growth began, and what was held then.
+        self._growth = (0, 0)
 
     @property
     def key(self) -> str:
@@ -156,6 +160,16 @@ class LiveMarket:
         """Middle of the touch, or the mark where the book is not two-sided."""
         bid, ask = self.book.touch()
         return (bid[0] + ask[0]) // 2 if bid is not None and ask is not None else self.mark
+
+    def grows_too_fast(self, worth: int, now_ms: int) -> bool:
+        """Whether open interest would grow beyond the market's rate with this much more, in 10^-6 USD."""
+        most = self.spec.oi_growth_usd_max * 1_000_000
+        if most == 0:
+            return False
+        worth_now = notional(self.mark, self.held)
+        if now_ms - self._growth[0] >= GROWTH_MS:
+            self._growth = (now_ms, worth_now)
+        return worth_now + worth - self._growth[1] > most
 
     @property
     def capped(self) -> bool:

@@ -11,7 +11,10 @@ from hip3.sim.triggers import bind, place_trigger
 from hip3.sim.wire import BadRequest, address, boolean, cloid, decimal, whole
 
 BATCH_MAX = 200
-TIFS = ("Gtc", "Ioc", "Alo")
+#: Time in force of a request, and what it is here; the venue's own page sends the last.
+TIFS = {"Gtc": "Gtc", "Ioc": "Ioc", "Alo": "Alo", "FrontendMarket": "Ioc"}
+#: Assets of spot pairs.
+SPOT = range(10_000, 100_000)
 GROUPINGS = ("na", "normalTpsl", "positionTpsl")
 #: Limit prices lie above a fifth of the reference price and at most at five times it.
 FAR_LOW, FAR_HIGH = 5, 5
@@ -62,7 +65,7 @@ def _read_order(row: Any) -> Row:
     kind = row["t"]
     limit, waits = kind.get("limit"), kind.get("trigger")
     if isinstance(limit, dict) and limit.get("tif") in TIFS:
-        tif, trigger = limit["tif"], None
+        tif, trigger = TIFS[limit["tif"]], None
     elif isinstance(waits, dict) and waits.get("tpsl") in ("tp", "sl"):
         trigger = Trigger(decimal(waits.get("triggerPx")), boolean(waits.get("isMarket")), waits["tpsl"])
         tif = "Gtc"
@@ -152,6 +155,8 @@ def run_orders(engine: Engine, account: Account, wanted: tuple[list[Row], str]) 
     if not rows:
         raise ActionRefused("Orders are empty")
     over_weight(len(rows))
+    if len({row["asset"] in SPOT for row in rows}) > 1:
+        raise ActionRefused("Order action has different asset classes")
     problem = next((p for p in (static_problem(engine, row) for row in rows) if p is not None), None)
     problem = problem or _group_problem(rows, grouping)
     if problem is not None:

@@ -182,6 +182,8 @@ class Market:
     open_interest_usd: int = 20_000_000
     day_volume_usd: int = 50_000_000
     oi_cap_usd: int = 200_000_000
+    #: Open interest of clients may grow by this much within ten seconds; zero for no bound.
+    oi_growth_usd_max: int = 0
     half_spread_bps: float = 1.5
     step_bps: float = 0.8
     touch_usd: int = 8000

@@ -195,6 +195,18 @@ def _read_send(action: dict[str, Any]) -> Send:
     )
 
 
+def read_agent_send(action: dict[str, Any]) -> Send:
+    """`agentSendAsset`: the same fields. Raises BadRequest."""
+    return _read_send(action)
+
+
+def run_agent_send(engine: Engine, account: Account, wanted: Send) -> None:
+    """The variant that an agent may sign: money stays with the account and its sub-accounts."""
+    if wanted.to != account.user and wanted.to not in account.subs:
+        raise TransferRefused("Agent can only send asset to same user or their sub-accounts.")
+    _run_send(engine, account, wanted)
+
+
 def _run_send(engine: Engine, account: Account, wanted: Send) -> None:
     token = _token(engine, wanted.token)
     if wanted.sub_account:
@@ -258,7 +270,10 @@ def _run_approve(engine: Engine, account: Account, wanted: tuple[str, str]) -> N
         removed = account.agents.pop(name, None)
         if removed is not None:
             engine.agents.pop(removed.address, None)
+            account.removal_ms = engine.now_ms
         return
+    if account.removal_ms == engine.now_ms:
+        raise TransferRefused("User has pending agent removal")
     if agent in engine.agents or agent in engine.accounts:
         raise TransferRefused("Extra agent already used.")
     named = [known for known in account.agents if known and known != name]
