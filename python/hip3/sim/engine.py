@@ -286,8 +286,12 @@ class Engine:
     # ------------------------------------------------------------ the whole
 
     def conservation(self) -> dict[str, int]:
-        """Sums that do not change: positions per market are zero; money only comes in by funding."""
+        """Sums that do not change: positions per market are zero; money only comes in by funding.
+
+        Open interest is what the clients' long positions add up to.
+        """
         sizes: dict[int, int] = dict.fromkeys(self.markets, 0)
+        longs: dict[int, int] = dict.fromkeys(self.markets, 0)
         money = 0
         for account in self.accounts.values():
             money += sum(account.spot.values())
@@ -295,7 +299,11 @@ class Engine:
                 money += ledger.total_raw()
                 for position in ledger.positions.values():
                     sizes[position.asset] += position.szi
-        return {"money": money, "unbalanced_markets": sum(1 for size in sizes.values() if size)}
+                    if not account.internal:
+                        longs[position.asset] += max(0, position.szi)
+        unbalanced = {asset for asset, size in sizes.items() if size}
+        unbalanced |= {asset for asset, size in longs.items() if size != self.markets[asset].held}
+        return {"money": money, "unbalanced_markets": len(unbalanced)}
 
 
 def opening(held: int, signed: int) -> int:

@@ -16,6 +16,7 @@ from hip3.sim.table import ScenarioError, build
 MARKET_KINDS = {
     "halt": "coin",
     "resume": "coin",
+    "delist": "coin",
     "freeze": "",
     "jump": "coin",
     "cap": "coin",

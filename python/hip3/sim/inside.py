@@ -146,6 +146,9 @@ class Inside:
             match incident.kind:
                 case "halt":
                     deployer.halt(engine, market)
+                case "delist":
+                    deployer.halt(engine, market)
+                    market.delisted = True
                 case "resume":
                     market.halted = False
                 case "freeze":

@@ -257,6 +257,16 @@ def test_a_halt_cancels_settles_and_refuses_until_it_is_lifted(client: Exchange)
     assert "filled" in client.one(asset=CROSS, sz="1")
 
 
+def test_a_delisted_market_keeps_its_place(client: Exchange) -> None:
+    client.one(asset=ISO, sz="5")
+    client.venue.happen({"kind": "delist", "coin": "abc:ISO"})
+    client.step()
+    assert client.position("abc:ISO") == "0.0"
+    universe = client.read(type="meta", dex="abc")["universe"]
+    assert [row.get("isDelisted") for row in universe] == [None, True, None]
+    assert client.error(asset=ISO, px="100").startswith("Trading is halted.")
+
+
 def test_open_interest_at_its_cap_takes_no_more(client: Exchange) -> None:
     client.venue.appoint("abc", client.user)
     told = refused(deploy(client, setOpenInterestCaps=[["abc:CROSS", 10]]))
