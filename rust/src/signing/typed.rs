@@ -168,7 +168,8 @@ fn struct_hash(kind: &Kind, action: &Map<String, Value>) -> Result<[u8; 32], Sig
 fn word_of(name: &str, field: Field, value: Option<&Value>) -> Result<[u8; 32], SigningError> {
     let mut word = [0_u8; 32];
     match (field, value) {
-        (Field::Text, None) => return Ok(keccak(&[b""])),
+        // An agent without a name: absent or null in the action, empty in what is signed.
+        (Field::Text, None | Some(Value::Null)) => return Ok(keccak(&[b""])),
         (Field::Text, Some(Value::String(text))) => return Ok(keccak(&[text.as_bytes()])),
         (Field::Number, Some(Value::Number(number))) => {
             let number = number.as_u64().ok_or_else(|| wrong(name))?;
@@ -219,6 +220,21 @@ mod tests {
             recover_user("usdSend", other.as_bytes(), r, s, 27).unwrap().to_string(),
             signer
         );
+    }
+
+    #[test]
+    fn an_agent_without_a_name_is_signed_with_an_empty_one() {
+        let signer = |name: &str| {
+            let action = format!(
+                r#"{{"agentAddress":"0x14791697260e4c9a71f18484c9f997b308e59325",{name}"nonce":5,
+                "signatureChainId":"0x66eee","hyperliquidChain":"Testnet"}}"#
+            );
+            let r = "0x637b37dd731507cdd24f46532ca8ba6eec616952c56218baeff04144e4a77073";
+            recover_user("approveAgent", action.as_bytes(), r, "0x1", 27).unwrap()
+        };
+        assert_eq!(signer(""), signer(r#""agentName":null,"#));
+        assert_eq!(signer(""), signer(r#""agentName":"","#));
+        assert_ne!(signer(""), signer(r#""agentName":"a","#));
     }
 
     #[test]
