@@ -57,7 +57,7 @@ def read(body: Any) -> Signed:
     if not isinstance(signature, dict) or not isinstance(action.get("type"), str):
         raise BadRequest
     r, s, v = signature.get("r"), signature.get("s"), signature.get("v")
-    if not (isinstance(r, str) and isinstance(s, str) and isinstance(v, int)):
+    if not (isinstance(r, str) and isinstance(s, str) and isinstance(v, int) and 0 <= v < 256):
         raise BadRequest
     vault, expires = body.get("vaultAddress"), body.get("expiresAfter")
     name = action["type"]

@@ -10,7 +10,7 @@ import orjson
 
 from hip3.sim.info_markets import figures_of
 from hip3.sim.tape import INTERVALS
-from hip3.sim.wire import BadRequest, address
+from hip3.sim.wire import BadRequest, address, word
 
 Subscription = dict[str, Any]
 Key = tuple[str, ...]
@@ -70,9 +70,7 @@ def _book(raw: Subscription, world: World) -> Subscription:
 
 
 def _candle(raw: Subscription, world: World) -> Subscription:
-    if raw.get("interval") not in INTERVALS:
-        raise BadRequest
-    return {**_coin(raw, world), "interval": raw["interval"]}
+    return {**_coin(raw, world), "interval": word(raw.get("interval"), INTERVALS)}
 
 
 def _dex(raw: Subscription, world: World) -> Subscription:

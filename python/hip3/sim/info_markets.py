@@ -11,7 +11,7 @@ from hip3.sim.engine import Engine
 from hip3.sim.market import LiveMarket
 from hip3.sim.scenario import Dex
 from hip3.sim.tape import INTERVALS, RECENT_TRADES
-from hip3.sim.wire import BadRequest, text, usd
+from hip3.sim.wire import BadRequest, text, usd, word
 
 BOOK_LEVELS = 20
 FUNDING_ROWS = 500
@@ -127,10 +127,11 @@ def _l2_book(engine: Engine, body: Body) -> Any:
 
 def _candles(engine: Engine, body: Body) -> Any:
     asked = body.get("req")
-    if not isinstance(asked, dict) or asked.get("interval") not in INTERVALS:
+    if not isinstance(asked, dict):
         raise BadRequest
+    interval = word(asked.get("interval"), INTERVALS)
     market, (start, end) = market_of(engine, asked), span_of(asked)
-    return [] if market is None else market.tape.candles(asked["interval"], start, min(end, engine.now_ms))
+    return [] if market is None else market.tape.candles(interval, start, min(end, engine.now_ms))
 
 
 def _recent_trades(engine: Engine, body: Body) -> Any:

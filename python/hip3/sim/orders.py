@@ -8,7 +8,7 @@ from hip3.sim.accounts import Account
 from hip3.sim.book import Order, Trigger, lot_problem, tick_problem
 from hip3.sim.engine import Engine, Refusal
 from hip3.sim.triggers import bind, place_trigger
-from hip3.sim.wire import BadRequest, address, boolean, cloid, decimal, whole
+from hip3.sim.wire import BadRequest, address, boolean, cloid, decimal, whole, word
 
 BATCH_MAX = 200
 #: Time in force of a request, and what it is here; the venue's own page sends the last.
@@ -64,8 +64,8 @@ def _read_order(row: Any) -> Row:
         raise BadRequest
     kind = row["t"]
     limit, waits = kind.get("limit"), kind.get("trigger")
-    if isinstance(limit, dict) and limit.get("tif") in TIFS:
-        tif, trigger = TIFS[limit["tif"]], None
+    if isinstance(limit, dict):
+        tif, trigger = TIFS[word(limit.get("tif"), TIFS)], None
     elif isinstance(waits, dict) and waits.get("tpsl") in ("tp", "sl"):
         trigger = Trigger(decimal(waits.get("triggerPx")), boolean(waits.get("isMarket")), waits["tpsl"])
         tif = "Gtc"

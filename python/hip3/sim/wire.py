@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Container
 from typing import Any
 
 #: Prices and sizes inside are integers of 10^-8, money integers of 10^-6.
@@ -63,8 +64,15 @@ def cloid(value: Any) -> str:
 
 
 def whole(value: Any) -> int:
-    """A non-negative whole number of a request. Raises BadRequest."""
-    if isinstance(value, bool) or not isinstance(value, int) or value < 0:
+    """A whole number of a request, of 64 bits without sign. Raises BadRequest."""
+    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value < 1 << 64:
+        raise BadRequest
+    return value
+
+
+def word(value: Any, known: Container[str]) -> str:
+    """One of some words. Raises BadRequest for any other value, whatever its type."""
+    if not isinstance(value, str) or value not in known:
         raise BadRequest
     return value
 
