@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import subprocess
 import sys
+import warnings
 from collections.abc import Iterator
 from typing import Any
 
@@ -12,6 +14,15 @@ import pytest
 from eth_account import Account
 
 KEY = "0x" + f"{7:064x}"
+
+
+@pytest.fixture(autouse=True)
+def _collect() -> Iterator[None]:
+    """Clients leave sockets to the garbage collector; their warnings are no other test's."""
+    yield
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        gc.collect()
 
 
 @pytest.fixture

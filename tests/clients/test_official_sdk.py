@@ -74,6 +74,7 @@ def test_a_session_from_metas_to_a_closed_position(url: str, wallet: Any) -> Non
         wait_for(got, {channel["type"] for channel in channels})
     finally:
         info.disconnect_websocket()
+        info.ws_manager.join(5)
 
 
 def test_money_agents_and_every_read_of_an_account(url: str, wallet: Any) -> None:

@@ -57,7 +57,7 @@ def test_a_running_venue_is_told_to_misbehave_and_its_log_is_checked(running: Ru
     assert hip3("--port", running.port, "--tell", "disconnect")[0] == 0
     with pytest.raises((websocket.WebSocketException, OSError)):
         drain(connection)
-    connection.close()
+    connection.shutdown()
     assert running.end() == 0
     status, out, _ = hip3("--check", str(running.log))
     assert status == 0
@@ -131,7 +131,7 @@ def test_a_recording_is_served_to_its_end(tmp_path: Path) -> None:
         seen = []
         with pytest.raises((websocket.WebSocketException, OSError)):
             collect(connection, seen)
-        connection.close()
+        connection.shutdown()
         assert process.wait(20) == 0
     assert seen[-1] == "90002.0"
     assert hip3("--port", "0", "--from", str(tmp_path / "none"))[0] == 2

@@ -193,7 +193,7 @@ def test_wrong_arguments_are_one_line_and_status_2(tmp_path: Path) -> None:
         port = taken.getsockname()[1]
         assert f"port {port} is in use" in refused("--port", str(port))
     assert "--port 70000" in refused("--port", "70000")
-    assert "packaged ones: default, load" in refused("--port", "0", "--scenario", "calm")
+    assert "packaged ones: default, halt, load" in refused("--port", "0", "--scenario", "calm")
     path = tmp_path / "broken.toml"
     path.write_text('name = "x"\nblok_ms = 1\n')
     assert "dexs: a list of tables is needed" in refused("--port", "0", "--scenario", str(path))
@@ -212,7 +212,8 @@ def test_funding_is_read_exactly_and_lowercased() -> None:
 
 
 async def test_a_slow_reader_is_cut_at_its_bound_and_others_are_not_disturbed() -> None:
-    world = replace(scenarios.load("load"), send_queue_frames_max=900)
+    load = scenarios.load("load")
+    world = replace(load, send_queue_frames_max=900, makers=replace(load.makers, flicker_per_block=1.0))
     server = SimServer(world, 1, Clock())
     runner = web.AppRunner(server.application(), access_log=None)
     await runner.setup()
