@@ -70,6 +70,26 @@ class AgentVenue(Protocol):
         ...
 
 
+class Alone:
+    """What a venue without incidents and without a deployer from outside says: nothing stands in the agents' way."""
+
+    def is_scripted(self, dex_index: int) -> bool:
+        """Never."""
+        return False
+
+    def is_frozen(self, coin: str) -> bool:
+        """Never."""
+        return False
+
+    def is_quotable(self, coin: str) -> bool:
+        """Always."""
+        return True
+
+    def take_jump(self, coin: str) -> int:
+        """None."""
+        return 0
+
+
 class Agent(Protocol):
     """Acts once a block; `now_ms` is the block's time."""
 

@@ -19,7 +19,7 @@ import orjson
 
 from hip3.errors import UsageError
 from hip3.sim import scenario as scenarios
-from hip3.sim.agents import Level
+from hip3.sim.agents import Alone, Level
 from hip3.sim.makers import make_agents
 from hip3.sim.scenario import FlowStats, Market, Scenario
 
@@ -43,7 +43,7 @@ class Figures:
         return {name: getattr(self, name) for name in COLUMNS}
 
 
-class Measured:
+class Measured(Alone):
     """A venue of one market that matches nothing and counts edges."""
 
     def __init__(self, market: Market, ctx_interval_ms: int) -> None:
@@ -87,22 +87,6 @@ class Measured:
     def oracle_px(self, coin: str) -> int:
         """The oracle as it stands."""
         return self._oracle
-
-    def is_scripted(self, dex_index: int) -> bool:
-        """Never."""
-        return False
-
-    def is_frozen(self, coin: str) -> bool:
-        """Never."""
-        return False
-
-    def is_quotable(self, coin: str) -> bool:
-        """Always."""
-        return True
-
-    def take_jump(self, coin: str) -> int:
-        """None."""
-        return 0
 
     def after_block(self, now_ms: int) -> None:
         """Counts the frames of this block, and judges the signals of five seconds ago."""

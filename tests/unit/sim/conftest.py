@@ -6,14 +6,14 @@ from collections.abc import Callable, Mapping, Sequence
 
 import pytest
 
-from hip3.sim.agents import Agent, Level, lot, tick
+from hip3.sim.agents import Agent, Alone, Level, lot, tick
 from hip3.sim.makers import make_agents
 from hip3.sim.scenario import Scenario
 
 ORACLE_INTERVAL_MS_MIN = 2500
 
 
-class RecordingVenue:
+class RecordingVenue(Alone):
     """Fails at the call that breaks a rule: oracle interval, 1 % clamp, tick, lot, crossed quotes."""
 
     def __init__(self, scenario: Scenario, seed: int, start_ms: int = 0) -> None:
@@ -61,18 +61,6 @@ class RecordingVenue:
 
     def oracle_px(self, coin: str) -> int:
         return self.oracle[coin][0]
-
-    def is_scripted(self, dex_index: int) -> bool:
-        return False
-
-    def is_frozen(self, coin: str) -> bool:
-        return False
-
-    def is_quotable(self, coin: str) -> bool:
-        return True
-
-    def take_jump(self, coin: str) -> int:
-        return 0
 
     def show_context(self, coin: str, oracle_px: int, mark_px: int) -> None:
         self.log.append((self.now_ms, coin, oracle_px, mark_px))
