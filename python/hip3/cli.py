@@ -163,10 +163,10 @@ def dispatch(args: argparse.Namespace) -> int:
                 from hip3.sim import tell
 
                 return tell.main(args.port, args.tell)
-            from hip3.sim import server
+            from hip3.sim import command
 
-            return server.main(
-                server.Options(
+            return command.main(
+                command.Options(
                     args.port,
                     args.seed,
                     args.scenario,

@@ -25,7 +25,8 @@ from aiohttp import web
 from hip3.clock import Clock
 from hip3.errors import UsageError
 from hip3.sim import scenario as scenarios
-from hip3.sim.server import Funding, SimServer
+from hip3.sim.command import Funding
+from hip3.sim.server import SimServer
 
 ADDRESS = "0x" + "ab" * 20
 READY_S = 20

@@ -16,7 +16,7 @@ import orjson
 from hip3.errors import CheckFailed, ConfigError
 from hip3.sim import scenario as scenarios
 from hip3.sim.incidents import MARKET_KINDS
-from hip3.sim.scenario import LimitRules
+from hip3.sim.rules import LimitRules
 
 if TYPE_CHECKING:
     from hip3.sim.venue import Venue

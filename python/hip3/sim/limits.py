@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from typing import Any
 
-from hip3.sim.scenario import LimitRules
+from hip3.sim.rules import LimitRules
 
 MINUTE_MS = 60_000
 #: Weights of `/info` by type; all others weigh 20. Exchange page, section 7.

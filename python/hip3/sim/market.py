@@ -7,7 +7,8 @@ from typing import Any
 
 from hip3.sim.agents import SCALE, floor_to, lot, tick
 from hip3.sim.book import Book, Order, Touch
-from hip3.sim.scenario import Dex, Market, OracleRules
+from hip3.sim.rules import OracleRules
+from hip3.sim.scenario import Dex, Market
 from hip3.sim.tape import Tape
 from hip3.sim.wire import notional, text, usd
 

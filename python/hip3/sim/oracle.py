@@ -11,7 +11,8 @@ import math
 import random
 
 from hip3.sim.agents import SCALE, AgentVenue, ceil_to, floor_to, stream, tick
-from hip3.sim.scenario import EventRules, FlowStats, Market, Scenario
+from hip3.sim.rules import EventRules, FlowStats
+from hip3.sim.scenario import Market, Scenario
 
 #: Pull of a wandering oracle back to its start: share of the distance a step, and its limit; and the distance
 #: beyond which no dislocation leads further out. Without them a market whose dislocations all have one side

@@ -21,7 +21,8 @@ from hip3.errors import UsageError
 from hip3.sim import scenario as scenarios
 from hip3.sim.agents import Alone, Level
 from hip3.sim.makers import make_agents
-from hip3.sim.scenario import FlowStats, Market, Scenario
+from hip3.sim.rules import FlowStats
+from hip3.sim.scenario import Market, Scenario
 
 AFTER_MS = 5000
 DAY_MS = 86_400_000

@@ -68,6 +68,7 @@ def _need(amount: int) -> int:
 
 
 def take(engine: Engine, account: Account, key: int, amount: int) -> None:
+    """Takes money out of a ledger. Raises TransferRefused for what it cannot give."""
     if _need(amount) > free(engine, account, key):
         raise TransferRefused("Insufficient balance for token transfer")
     account.ledgers[key].cash -= amount
@@ -76,6 +77,7 @@ def take(engine: Engine, account: Account, key: int, amount: int) -> None:
 
 
 def give(account: Account, key: int, amount: int) -> None:
+    """Puts money into a ledger, made on first use."""
     account.ledgers.setdefault(key, Ledger()).cash += amount
     account.deposited += amount
     account.funded = account.changed = True

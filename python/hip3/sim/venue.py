@@ -17,6 +17,7 @@ from typing import Any
 import orjson
 
 from hip3.sim import actions, funding, info, liquidation, triggers
+from hip3.sim.account_actions import DAY_MS
 from hip3.sim.accounts import Ledger
 from hip3.sim.agents import Agent, stream
 from hip3.sim.channels import Hub, World, frame, parse_error, read_subscription
@@ -271,7 +272,7 @@ class Venue:
             if account.cancel_at_ms is not None and self.now_ms >= account.cancel_at_ms:
                 account.cancel_at_ms = None
                 day, fired = account.cancels_fired
-                today = self.now_ms // actions.DAY_MS
+                today = self.now_ms // DAY_MS
                 account.cancels_fired = (today, fired + 1 if day == today else 1)
                 for order in list(account.open_orders.values()):
                     if order.oid in account.open_orders:

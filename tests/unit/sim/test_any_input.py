@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 
 from hip3.sim import info
-from hip3.sim.scenario import LimitRules, Scenario
+from hip3.sim.rules import LimitRules
+from hip3.sim.scenario import Scenario
 from hip3.sim.wire import BadRequest
 
 from .exchange import CROSS, ISO, Exchange, still

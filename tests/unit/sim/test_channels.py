@@ -11,7 +11,8 @@ import pytest
 
 from hip3.sim.journal import Journal, check
 from hip3.sim.limits import Minute, action_weight, info_weight
-from hip3.sim.scenario import LimitRules, load
+from hip3.sim.rules import LimitRules
+from hip3.sim.scenario import load
 from hip3.sim.venue import Faulty, TooMany, Venue
 
 from .exchange import ISO, SILVER, START_MS, Exchange, still

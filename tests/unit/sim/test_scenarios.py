@@ -10,7 +10,8 @@ from dataclasses import replace
 import pytest
 
 from hip3.sim.makers import make_agents
-from hip3.sim.scenario import Scenario, SessionRules, available, load
+from hip3.sim.rules import SessionRules
+from hip3.sim.scenario import Scenario, available, load
 from hip3.sim.venue import Faulty, Venue
 
 from .exchange import START_MS, Exchange
