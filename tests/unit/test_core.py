@@ -36,6 +36,7 @@ SETTINGS: dict[str, Any] = {
         "require_oracle_move": False,
         "oracle_move_ms_max": 3000,
         "cooldown_ms": 5000,
+        "retry_ms": 1000,
         "sizing_alpha": "0.10",
         "oi_share_max": "0.01",
         "market_notional_usd_max": "1000",

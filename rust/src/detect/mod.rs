@@ -139,6 +139,12 @@ impl Detector {
         self.memory.entry(key).or_default().cooldown_until = now.plus_ms(self.settings.cooldown_ms);
     }
 
+    /// Starts the pause of a market in which an entry order came to nothing.
+    pub fn note_miss(&mut self, key: MarketKey, now: Ns) {
+        let until = &mut self.memory.entry(key).or_default().cooldown_until;
+        *until = (*until).max(now.plus_ms(self.settings.retry_ms));
+    }
+
     /// Counts a refusal, also one that was found outside.
     pub fn refuse(&mut self, refusal: Refusal) -> Refusal {
         *self.refused.entry(refusal).or_default() += 1;

@@ -34,6 +34,8 @@ pub struct EntrySettings {
     pub oracle_move_ms_max: u64,
     /// Rest after a position was left.
     pub cooldown_ms: u64,
+    /// Pause of a market after an entry order that came to nothing.
+    pub retry_ms: u64,
     /// Share of the displayed size that is taken.
     pub sizing_alpha: Ratio,
     /// Largest share of the market's open interest.

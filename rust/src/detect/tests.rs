@@ -11,7 +11,7 @@ fn settings() -> EntrySettings {
     serde_json::from_str(
         r#"{"enabled":true,"book_age_ms_max":2000,"oracle_age_ms_max":8000,"min_net_edge_bps":"5","slippage_bps":"5",
         "slippage_cost_bps":"2","mark_mid_bps_max":"50","spread_ratio_max":"3","touch_notional_usd_min":"500",
-        "touch_notional_usd_full":"5000","require_oracle_move":false,"oracle_move_ms_max":3000,"cooldown_ms":5000,
+        "touch_notional_usd_full":"5000","require_oracle_move":false,"oracle_move_ms_max":3000,"cooldown_ms":5000,"retry_ms":1000,
         "sizing_alpha":"0.10","oi_share_max":"0.01","market_notional_usd_max":"1000","total_notional_usd_max":"5000",
         "positions_max":5,"order_notional_usd_min":"10"}"#,
     )

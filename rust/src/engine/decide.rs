@@ -169,6 +169,12 @@ impl Engine {
                 self.decisions.lock().awaited.insert(cloid, now.plus_ms(FILL_WAIT_MS));
                 true
             }
+            Some(false) => {
+                if let Some(key) = positions.entry_key(cloid) {
+                    self.decisions.lock().detector.note_miss(key, now);
+                }
+                positions.settle_entry(cloid)
+            }
             _ => positions.settle_entry(cloid),
         }
     }

@@ -14,7 +14,7 @@ const KEY: MarketKey = MarketKey { dex: 1, asset: SILVER };
 const SETTINGS: &str = r#"{
  "entry":{"enabled":true,"book_age_ms_max":2000,"oracle_age_ms_max":8000,"min_net_edge_bps":"5","slippage_bps":"5",
   "slippage_cost_bps":"2","mark_mid_bps_max":"50","spread_ratio_max":"3","touch_notional_usd_min":"500",
-  "touch_notional_usd_full":"5000","require_oracle_move":false,"oracle_move_ms_max":3000,"cooldown_ms":5000,
+  "touch_notional_usd_full":"5000","require_oracle_move":false,"oracle_move_ms_max":3000,"cooldown_ms":5000,"retry_ms":1000,
   "sizing_alpha":"0.10","oi_share_max":"0.01","market_notional_usd_max":"1000","total_notional_usd_max":"5000",
   "positions_max":5,"order_notional_usd_min":"10"},
  "exit":{"primary":true,"backup":true,"exit_threshold_bps":"5","min_holding_ms":1000,"time_stop_ms":30000,
@@ -143,7 +143,8 @@ fn an_oracle_move_away_from_the_book_is_an_entry() {
         (1, 1)
     );
     assert!(engine.settle_entry(entry.cloid, false, ms(130)));
-    assert_eq!(feed(&engine, &ctx("100.02"), 140).len(), 1);
+    assert_eq!(feed(&engine, &ctx("100.02"), 140), []);
+    assert_eq!(feed(&engine, &ctx("100.03"), 1_130).len(), 1);
 }
 
 #[test]
@@ -180,6 +181,17 @@ fn an_answer_that_overtakes_its_fill_keeps_the_market_taken() {
     other.settle_entry(entry.cloid, true, ms(110));
     other.sweep_exits(ms(10_110));
     assert!(!other.settle_entry(entry.cloid, true, ms(10_111)));
+}
+
+#[test]
+fn an_entry_that_came_to_nothing_pauses_its_market() {
+    let engine = engine();
+    let entry = enter(&engine);
+    assert!(engine.settle_entry(entry.cloid, false, ms(110)));
+    assert_eq!(feed(&engine, &ctx("100.01"), 500), []);
+    assert_eq!(counter(&engine, "refused_cooldown"), 1);
+    feed(&engine, &bbo(5, "99.48", "99.5"), 1_105);
+    assert_eq!(feed(&engine, &ctx("100.02"), 1_111).len(), 1);
 }
 
 #[test]

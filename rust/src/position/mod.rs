@@ -280,6 +280,11 @@ impl PositionTracker {
         self.pending.get(&cloid).map(|pending| pending.unfilled != pending.sz)
     }
 
+    /// The market of an entry on its way.
+    pub fn entry_key(&self, cloid: Cloid) -> Option<MarketKey> {
+        self.pending.get(&cloid).map(|pending| pending.key)
+    }
+
     /// The open position of a market.
     pub fn get_position(&self, key: MarketKey) -> Option<Position> {
         self.ledgers.get(&key).and_then(|ledger| ledger.position(key))
