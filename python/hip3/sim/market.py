@@ -15,6 +15,9 @@ from hip3.sim.wire import notional, text, usd
 #: Notional for which impact prices are averaged, in millionths of a dollar.
 IMPACT_NOTIONAL = 20_000 * 1_000_000
 BPS = 10_000
+#: No price goes beyond this many times its value at the start of the day.
+DAY_FACTOR_MAX = 10
+DAY_MS = 86_400_000
 #: The span over which growth of open interest is bounded.
 GROWTH_MS = 10_000
 #: Builder dexs of today set their funding to half.
@@ -63,6 +66,7 @@ class LiveMarket:
         self._samples = 0
         self._rules = rules
         self._oracle_ms: int | None = None
+        self._day, self._day_oracle = -1, self.oracle
         self._mark_ms = 0
         #: When the present span of growth began, and what was held then.
         self._growth = (0, 0)
@@ -83,6 +87,9 @@ class LiveMarket:
         if not self.may_speak(now_ms):
             return False
         self._oracle_ms = now_ms
+        if now_ms // DAY_MS != self._day:
+            self._day, self._day_oracle = now_ms // DAY_MS, self.oracle
+        px = min(px, DAY_FACTOR_MAX * self._day_oracle)
         reach = self.oracle * self._rules.move_bps_max // BPS
         self.oracle = min(max(px, self.oracle - reach), self.oracle + reach)
         self._set_mark([self.local_mark(), *mark_inputs], now_ms)

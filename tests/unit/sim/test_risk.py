@@ -240,6 +240,17 @@ def test_the_deployer_drives_the_oracle_from_outside(client: Exchange) -> None:
     assert client.venue.engine.markets[CROSS].oracle == 101_505_000_00
 
 
+def test_no_oracle_goes_beyond_ten_times_its_day(client: Exchange) -> None:
+    market = client.venue.engine.markets[CROSS]
+    now = client.now_ms
+    for number in range(300):
+        market.set_oracle(10**15, [], now + 3000 * (number + 1))
+    assert market.oracle == 1000 * UNIT
+    tomorrow = now + 2 * 86_400_000
+    assert market.set_oracle(10**15, [], tomorrow)
+    assert market.oracle == 1010 * UNIT
+
+
 def test_a_halt_cancels_settles_and_refuses_until_it_is_lifted(client: Exchange) -> None:
     client.venue.appoint("abc", client.user)
     client.one(asset=CROSS, sz="10")
