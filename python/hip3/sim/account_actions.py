@@ -46,6 +46,8 @@ def run_leverage(engine: Engine, account: Account, wanted: tuple[int, bool, int]
     market = engine.markets.get(asset)
     if market is None:
         raise ActionRefused(f"Asset {asset} does not exist.")
+    if is_cross and market.dex.cross_margin == "disabled":
+        raise ActionRefused("Cross margin disabled")
     if is_cross and market.spec.only_isolated:
         raise ActionRefused("Cross margin is not allowed for this asset.")
     if not 1 <= leverage <= market.spec.max_leverage:

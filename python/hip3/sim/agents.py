@@ -57,6 +57,10 @@ class AgentVenue(Protocol):
         """A jump of the fair price that was asked for, in hundredths of a basis point; zero for none."""
         ...
 
+    def take_restart(self, coin: str) -> int:
+        """The first price of a recycled market, once; zero for none."""
+        ...
+
     def show_context(self, coin: str, oracle_px: int, mark_px: int) -> None:
         """Sets oracle and mark as they were recorded, without the rules of an oracle call."""
         ...
@@ -86,6 +90,10 @@ class Alone:
         return True
 
     def take_jump(self, coin: str) -> int:
+        """None."""
+        return 0
+
+    def take_restart(self, coin: str) -> int:
         """None."""
         return 0
 

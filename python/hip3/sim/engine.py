@@ -43,13 +43,22 @@ REJECT_WORDS = {
     "Invalid TP/SL price": "badTriggerPxRejected",
     "No liquidity available": "marketOrderNoLiquidityRejected",
     "Order would increase open interest too": "openInterestIncreaseRejected",
-    "Order would increase open interest": "positionIncreaseAtOpenInterestCapRejected",
+    "Order rejected due to price more": "tooAggressiveAtOpenInterestCapRejected",
+    "Price too far from oracle": "oracleRejected",
     "Order would cause position": "perpMaxPositionRejected",
 }
 
 
 class Refusal(Exception):
     """One order is refused, with the venue's text."""
+
+
+class CapRefusal(Refusal):
+    """The same at the cap of open interest; `flips` tells a turned position from a larger one."""
+
+    def __init__(self, text: str, flips: bool) -> None:
+        super().__init__(text)
+        self.flips = flips
 
 
 @dataclass(slots=True)
@@ -140,7 +149,8 @@ class Engine:
 
     def leverage(self, account: Account, market: LiveMarket) -> int:
         """The leverage an account uses in a market; at first the market's most, twenty at most."""
-        return account.leverages.get(market.spec.asset, min(20, market.spec.max_leverage))
+        most = market.spec.max_leverage
+        return min(account.leverages.get(market.spec.asset, min(20, most)), most)
 
     def is_cross(self, account: Account, market: LiveMarket) -> bool:
         """Whether a new position of the account would be cross-margined."""
@@ -188,6 +198,10 @@ class Engine:
             executed, worth = matching.match(self, account, market, order)
             if executed == 0 and order.tif == "Ioc":
                 raise Refusal("Order could not immediately match against any resting orders.")
+        except CapRefusal as refusal:
+            flips = "positionFlipAtOpenInterestCapRejected"
+            self.set_status(account, order, flips if refusal.flips else "positionIncreaseAtOpenInterestCapRejected")
+            raise
         except Refusal as refusal:
             word = next((w for start, w in REJECT_WORDS.items() if str(refusal).startswith(start)), "rejected")
             self.set_status(account, order, word)
@@ -215,6 +229,9 @@ class Engine:
             raise Refusal("Trading is halted.")
         if order.tif != "Alo" and self.now_ms < self.post_only_until_ms and not account.internal:
             raise Refusal("Only post-only orders allowed immediately after network upgrade")
+        band = self.scenario.oracle.price_band_bps
+        if band and market.dex.index and abs(order.px - market.oracle) * 10_000 > band * market.oracle:
+            raise Refusal("Price too far from oracle")
         held = self.position_sz(account, market)
         signed = order.sz if order.is_buy else -order.sz
         if order.reduce_only:
@@ -230,8 +247,8 @@ class Engine:
         if not closes_all and notional(order.px, order.sz) < MIN_NOTIONAL:
             raise Refusal("Order must have minimum value of $10.")
         if opened > 0 and not account.internal:
-            if market.capped:
-                raise Refusal("Order would increase open interest while open interest is capped")
+            self._check_cross(account, market)
+            self._check_cap(market, order, held)
             if market.grows_too_fast(notional(order.px, opened), self.now_ms):
                 raise Refusal("Order would increase open interest too quickly")
             after = notional(order.px, abs(held + signed))
@@ -242,6 +259,24 @@ class Engine:
             bid, ask = market.book.touch()
             bbo = "@".join(text(level[0] if level else 0) for level in (bid, ask))
             raise Refusal(f"Post only order would have immediately matched, bbo was {bbo}.")
+
+    def _check_cross(self, account: Account, market: LiveMarket) -> None:
+        """Refuses what the dex's cross margin does not take."""
+        if market.dex.cross_margin == "normal" or not self.is_cross(account, market):
+            return
+        if market.dex.cross_margin == "disabled":
+            raise Refusal("Cross margin disabled")
+        raise Refusal("Cross margin currently only supports reduce-only orders")
+
+    def _check_cap(self, market: LiveMarket, order: Order, held: int) -> None:
+        """At the cap nothing opens; an order may wait for room behind the oracle, not before it."""
+        if not market.capped:
+            return
+        if order.tif == "Ioc" or market.book.crossing(order.is_buy, order.px) is not None:
+            signed = 1 if order.is_buy else -1
+            raise CapRefusal("Order would increase open interest while open interest is capped", held * signed < 0)
+        if order.px > market.oracle if order.is_buy else order.px < market.oracle:
+            raise Refusal("Order rejected due to price more aggressive than oracle while at open interest cap")
 
     def check_margin(self, account: Account, market: LiveMarket, px: int, opened: int) -> None:
         """Refuses what the collateral does not back at the order's own price."""

@@ -17,6 +17,7 @@ MARKET_KINDS = {
     "halt": "coin",
     "resume": "coin",
     "delist": "coin",
+    "recycle": "coin",
     "freeze": "",
     "jump": "coin",
     "cap": "coin",
@@ -34,7 +35,7 @@ class Incident:
     """One thing that happens. `at_s` counts from the start of the venue; `every_s` above zero repeats it.
 
     `coin` and `dex` name what it happens to (empty: everything), `channel` what is muted (empty: all market
-    and user channels), `ms` a delay, `bps` a jump, `status` an HTTP status.
+    and user channels), `ms` a delay, `bps` a jump, `leverage` the most of a recycled asset, `status` an HTTP status.
     """
 
     kind: str
@@ -46,6 +47,7 @@ class Incident:
     channel: str = ""
     ms: int = 0
     bps: float = 0.0
+    leverage: int = 0
     share: float = 1.0
     status: int = 502
 
@@ -55,6 +57,8 @@ class Incident:
             raise ScenarioError(f"{where}.kind: one of {', '.join(KINDS)}, not {self.kind!r}")
         if MARKET_KINDS.get(self.kind) == "coin" and not self.coin:
             raise ScenarioError(f"{where}.coin: {self.kind} needs the full name of a market")
+        if not 0 <= self.leverage <= 100:
+            raise ScenarioError(f"{where}.leverage: 1 to 100, or 0 for as it was")
         if self.coin and self.coin not in coins:
             raise ScenarioError(f"{where}.coin: {self.coin!r} is not a market of this scenario")
         if self.dex and self.dex not in dexs:

@@ -26,6 +26,7 @@ class Inside:
         self._frozen_until: dict[str, int] = {}
         self._withdrawn_until: dict[str, int] = {}
         self._jumps: dict[str, int] = {}
+        self._restarts: dict[str, int] = {}
 
     # -------------------------------------------------------------- agents
 
@@ -149,6 +150,8 @@ class Inside:
                 case "delist":
                     deployer.halt(engine, market)
                     market.delisted = True
+                case "recycle":
+                    self._recycle(market, incident)
                 case "resume":
                     market.halted = False
                 case "freeze":
@@ -159,6 +162,18 @@ class Inside:
                     self._jumps[market.key] = int(incident.bps * 100)
                 case "cap" | "uncap":
                     market.cap_forced = incident.kind == "cap"
+
+    def _recycle(self, market: LiveMarket, incident: Incident) -> None:
+        """The asset id begins again, halted before if it was not: with another price and, if asked for, leverage."""
+        deployer.halt(self._engine, market)
+        px = market.mark + int(market.mark * incident.bps / 10_000)
+        market.recycle(px, incident.leverage or market.spec.max_leverage, self._engine.now_ms)
+        self._engine.marks[market.spec.asset] = market.mark
+        self._restarts[market.key] = market.oracle
+
+    def take_restart(self, coin: str) -> int:
+        """The first price of a recycled market, once; zero for none."""
+        return self._restarts.pop(coin, 0)
 
     def _meant(self, incident: Incident) -> list[LiveMarket]:
         if incident.coin:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from statistics import median
 from typing import Any
 
@@ -101,6 +102,17 @@ class LiveMarket:
         self.oracle, self.mark = oracle, mark
         self._oracle_ms = self._mark_ms = now_ms
         self._sample_premium()
+
+    def recycle(self, px: int, max_leverage: int, now_ms: int) -> None:
+        """Begins again under the same id with other terms, without history."""
+        self.spec = replace(self.spec, max_leverage=max_leverage)
+        self.mark = self.oracle = self.prev_day = self._on_grid(px)
+        self.last_px, self.base_interest, self.day_volume, self.day_base = None, 0, 0, 0
+        self.tape = Tape(self.key)
+        self.halted = self.delisted = False
+        self._premiums = self._samples = self.funding_rate = 0
+        self._oracle_ms = self._mark_ms = now_ms
+        self._day, self._day_oracle = now_ms // DAY_MS, self.oracle
 
     def _sample_premium(self) -> None:
         premium = self.premium()

@@ -45,7 +45,7 @@ def match(
             continue
         size = min(order.sz, resting.sz, _resting_limit(engine, owner, market, resting))
         if size <= 0:
-            engine.cancel(owner, resting, "reduceOnlyCanceled" if resting.reduce_only else "marginCanceled")
+            engine.cancel(owner, resting, _why_gone(market, resting))
             if not resting.reduce_only:
                 _tell_cancel(engine, owner, resting)
             continue
@@ -79,6 +79,12 @@ def _tell_cancel(engine: Engine, account: Account, order: Order) -> None:
     engine.user_events.append((account.user, {"nonUserCancel": [{"coin": order.coin, "oid": order.oid}]}))
 
 
+def _why_gone(market: LiveMarket, resting: Order) -> str:
+    if resting.reduce_only:
+        return "reduceOnlyCanceled"
+    return "openInterestCapCanceled" if market.capped else "marginCanceled"
+
+
 def _resting_limit(engine: Engine, owner: Account, market: LiveMarket, resting: Order) -> int:
     """How much of a resting order may trade: its position for reduce-only, its margin else."""
     if owner.internal:
@@ -88,6 +94,8 @@ def _resting_limit(engine: Engine, owner: Account, market: LiveMarket, resting: 
     if resting.reduce_only:
         return abs(held) if held * signed < 0 else 0
     opened = resting.sz if held * signed >= 0 else max(0, resting.sz - abs(held))
+    if opened and market.capped:
+        return 0
     needed = -(-notional(resting.px, opened) // engine.leverage(owner, market))
     return resting.sz if needed <= engine.ledger(owner, market).available(engine.marks) else 0
 

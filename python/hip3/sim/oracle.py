@@ -146,6 +146,12 @@ class Flow:
         self.target = self._wander_from(self.fair, pulled=True, now_ms=now_ms)
         self._follow(now_ms)
 
+    def restart(self, px: int, now_ms: int) -> None:
+        """Begins again at a price; the makers quote it at once, the oracle speaks when its time has come."""
+        self.oracle = self.centre = self._start = px
+        self.target, self.bid, self.ask, self.event_edge_bps, self.follow_ms = None, 0, 0, 0.0, now_ms
+        self.schedule(now_ms)
+
     def obey(self, px: int, now_ms: int) -> None:
         """Takes over an oracle price that was set from outside; the makers follow it with their lag."""
         if px != self.oracle:
@@ -252,6 +258,9 @@ class OracleAgent:
                 continue
             due = []
             for flow in flows:
+                first = venue.take_restart(flow.market.coin)
+                if first:
+                    flow.restart(first, now_ms)
                 jump = venue.take_jump(flow.market.coin)
                 if jump:
                     flow.jump(now_ms, jump)

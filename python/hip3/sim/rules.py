@@ -24,6 +24,8 @@ class OracleRules:
     #: Part of the distance to the book that an oracle of the second kind goes with each update.
     book_share: float = 0.1
     step_factor: float = 1.0
+    #: Orders on builder dexs further than this from the oracle are refused; zero for no band.
+    price_band_bps: int = 0
     jumps_per_hour: float = 0.0
     jump_bps: float = 100.0
 

@@ -30,6 +30,7 @@ from hip3.sim.table import DERIVED, ScenarioError, build, rows
 BUILDER_ASSET_BASE = 100_000
 BUILDER_ASSET_STRIDE = 10_000
 MARGIN_MODES = ("normal", "noCross", "strictIsolated")
+CROSS_MARGIN = ("normal", "reduceOnly", "disabled")
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +100,8 @@ class Dex:
     collateral_token: int = 0
     deployer: str = "0x0000000000000000000000000000000000000000"
     fee_recipient: str = "0x0000000000000000000000000000000000000000"
+    #: `normal`; `reduceOnly`: cross margin takes orders that reduce alone; `disabled`: none at all.
+    cross_margin: str = "normal"
     index: int = field(default=-1, metadata=DERIVED)
 
 
@@ -258,6 +261,8 @@ def _check(scenario: Scenario) -> None:
             raise ScenarioError(f"{where}.name: {dex.name!r} must be letters and digits, once")
         if dex.collateral_token not in tokens:
             raise ScenarioError(f"{where}.collateral_token: {dex.collateral_token} is not among tokens")
+        if dex.cross_margin not in CROSS_MARGIN:
+            raise ScenarioError(f"{where}.cross_margin: one of {', '.join(CROSS_MARGIN)}, not {dex.cross_margin!r}")
         coins = [market.coin for market in dex.markets]
         for position, market in enumerate(dex.markets):
             if market.coin in coins[:position]:

@@ -180,3 +180,46 @@ def test_a_hash_over_another_action_is_somebody_elses(client: Exchange) -> None:
     client.step()
     assert refused(answers[0]).startswith("User or API Wallet 0x")
     assert refused(answers[0]).endswith(" does not exist.")
+
+
+def test_orders_at_the_cap_of_open_interest(client: Exchange) -> None:
+    client.one(asset=CROSS, sz="5")
+    resting = client.one(asset=CROSS, px="98", sz="3", tif="Gtc", cloid="0x" + "3" * 32)["resting"]["oid"]
+    client.venue.happen({"kind": "cap", "coin": "abc:CROSS"})
+    capped = f"Order would increase open interest while open interest is capped asset={CROSS}"
+    assert client.error(asset=CROSS, sz="1") == capped
+    assert client.error(asset=CROSS, sz="9", is_buy=False) == capped
+    words = [row["status"] for row in client.read(type="historicalOrders")[:2]]
+    assert words == ["positionFlipAtOpenInterestCapRejected", "positionIncreaseAtOpenInterestCapRejected"]
+    # The touch lies a little before the oracle: a bid between the two would be the best of the book.
+    oracle = client.venue.engine.markets[CROSS].oracle
+    px = f"{oracle / 10**8 + 0.01:.2f}"
+    told = client.error(asset=CROSS, px=px, sz="1", tif="Alo")
+    assert told.startswith("Order rejected due to price more aggressive than oracle while at open interest cap")
+    assert "resting" in client.one(asset=CROSS, px="97", sz="1", tif="Alo")
+    client.move(CROSS, 97_500_000_00)
+    assert client.read(type="orderStatus", oid=resting)["order"]["status"] == "openInterestCapCanceled"
+    assert client.position("abc:CROSS") == "5.0"
+
+
+def test_cross_margin_can_be_for_closing_alone_or_off() -> None:
+    head = 'full_name = "Test"'
+    for mode, text in (
+        ("reduceOnly", "Cross margin currently only supports reduce-only orders"),
+        ("disabled", "Cross margin disabled"),
+    ):
+        made = STILL.format(tail="").replace(head, f'{head}\ncross_margin = "{mode}"')
+        client = Exchange(scenario=parse(made, "still"))
+        assert client.error(asset=CROSS, sz="1") == f"{text} asset={CROSS}"
+        assert "filled" in client.one(asset=ISO, sz="1")
+    answer = client.send({"type": "updateLeverage", "asset": CROSS, "isCross": True, "leverage": 5})
+    assert refused(answer) == "Cross margin disabled"
+
+
+def test_a_price_beyond_the_oracles_band() -> None:
+    client = Exchange(scenario=parse(STILL.format(tail="[oracle]\nprice_band_bps = 300"), "still"))
+    assert client.error(asset=CROSS, px="90", tif="Gtc") == f"Price too far from oracle asset={CROSS}"
+    assert "resting" in client.one(asset=CROSS, px="98", tif="Gtc")
+    assert client.read(type="historicalOrders")[-1]["status"] == "oracleRejected"
+    # The main dex has no band.
+    assert "resting" in client.one(asset=0, px="45000", sz="0.01", tif="Gtc")

@@ -356,3 +356,26 @@ def test_every_kind_of_incident_can_happen(client: Exchange) -> None:
 def test_a_deployer_action_of_another_shape_is_unreadable(client: Exchange, action: dict[str, Any]) -> None:
     with pytest.raises(BadRequest):
         deploy(client, **action)
+
+
+def test_an_asset_is_recycled_under_its_id() -> None:
+    client = Exchange()
+    market = client.venue.engine.by_coin["xyz:SILVER"]
+    client.one(sz="10")
+    before = market.mark
+    client.venue.happen({"kind": "recycle", "coin": "xyz:SILVER", "bps": 5000, "leverage": 3})
+    client.step(3)
+    assert client.position() == "0.0"
+    entry = client.read(type="meta", dex="xyz")["universe"][26]
+    assert (entry["name"], entry["maxLeverage"], entry["marginTableId"]) == ("xyz:SILVER", 3, 3)
+    assert market.oracle == pytest.approx(before * 1.5, rel=0.001)
+    bid, ask = client.touch()
+    assert bid < market.oracle < ask
+    assert client.read(type="recentTrades", coin="xyz:SILVER") == []
+    context = client.read(type="metaAndAssetCtxs", dex="xyz")[1][26]
+    assert (context["openInterest"], context["dayNtlVlm"]) == ("0.0", "0.0")
+    assert "filled" in client.one(sz="1")
+    client.step(300)
+    held = client.held()
+    assert held is not None
+    assert held["leverage"]["value"] == 3
