@@ -160,6 +160,31 @@ def test_a_malformed_message_gives_an_error_and_leaves_the_connection(sim: Sim, 
         assert receive(connection, lambda frame: frame["channel"] == "pong")
 
 
+def has_ended(connection: websocket.WebSocket) -> bool:
+    """Whether the venue ends a connection: with code 1009, or a reset that overtakes it."""
+    for _ in range(1000):
+        try:
+            opcode, data = connection.recv_data()
+        except (websocket.WebSocketException, OSError):
+            return True
+        if opcode == websocket.ABNF.OPCODE_CLOSE:
+            return int.from_bytes(data[:2], "big") == 1009
+    return False
+
+
+def test_an_oversize_message_ends_its_connection_alone(sim: Sim) -> None:
+    with sim.ws() as other, sim.ws() as connection:
+        connection.send("[" * 100_000)
+        assert receive(connection, lambda frame: True)["data"].startswith("Error parsing JSON")
+        connection.send("x" * (1 << 20) + "y")
+        assert has_ended(connection)
+        connection.shutdown()
+        other.send('{"method":"ping"}')
+        assert receive(other, lambda frame: True) == {"channel": "pong"}
+    status, _ = sim.post("/info", b"[" * (2 << 20))
+    assert status == 413
+
+
 def test_closed_parent_pipe_ends_the_process_in_order() -> None:
     running = Sim("--parent-pipe")
     assert running.process.stdin is not None
