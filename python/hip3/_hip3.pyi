@@ -8,6 +8,7 @@ parameter (a negative time, an asset id above 2^32 - 1) raises OverflowError.
 """
 
 from collections.abc import Sequence
+from os import PathLike
 from typing import Self, TypeAlias, final
 
 __all__ = [
@@ -603,6 +604,17 @@ class Signer:
     @property
     def last_nonce(self) -> int:
         """The nonce used last; 0 before the first."""
+
+    def watch_kill_file(self, path: str | PathLike[str]) -> None:
+        """Signs nothing any more once `path` exists, looked at every 2 ms from a thread of its own.
+
+        Neither the interpreter nor an event loop is needed for it, and nothing takes it back. Every action then
+        is a ValueError.
+        """
+
+    @property
+    def is_killed(self) -> bool:
+        """Whether the file was seen."""
 
     def orders(
         self,

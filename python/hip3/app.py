@@ -7,6 +7,7 @@ policy, the last read of the venue's account, backup and sockets down, recording
 from __future__ import annotations
 
 import asyncio
+import difflib
 import gc
 import os
 import signal
@@ -23,6 +24,8 @@ from rich.console import Console
 
 from hip3.clock import Clock
 from hip3.config import Config
+from hip3.control.latch import latch_path, read_latch
+from hip3.control.server import ControlServer, control_path
 from hip3.errors import ConfigError, Hip3Error, Stopped, VenueUnreachable
 from hip3.execution.backup import MarkRegressionMonitor, StaleBookReader
 from hip3.execution.submit import Dispatcher
@@ -69,6 +72,8 @@ def main(config: Config, options: RunOptions) -> int:
     """`hip3 run`: trades until the duration ends or a signal comes, then prints the summary."""
     if config.text("venue.name") == "mainnet" and config.text("run.mode") == "live" and not options.confirm_live:
         raise ConfigError("live orders on mainnet need --confirm-live")
+    latch = latch_path(config, os.environ)
+    _refuse_latched(latch)
     # The backup thread must get the interpreter within a fraction of its interval.
     sys.setswitchinterval(0.0005)
     summary = asyncio.run(run(config, options))
@@ -76,11 +81,18 @@ def main(config: Config, options: RunOptions) -> int:
         sys.stdout.write(orjson.dumps(summary).decode() + "\n")
     else:
         Console().print(summary_table(summary, "run"))
+    _refuse_latched(latch)
     if summary["state"] == TradingState.HALTED.value:
         raise Stopped("the venue takes nothing that this key signs; see the log, then `hip3 check`")
     if summary["interrupted"]:
         return 130
     return 0
+
+
+def _refuse_latched(path: Path) -> None:
+    latch = read_latch(path)
+    if latch is not None:
+        raise Stopped(f"{latch.told()}; nothing trades while {path} is there, `hip3 unkill` lifts it")
 
 
 async def run(config: Config, options: RunOptions) -> dict[str, Any]:
@@ -111,6 +123,7 @@ class Session:
         record = self.recorder.write if self.recorder is not None else None
         if record is not None:
             record(self.started_ns, stage.start.to_line())
+        stage.signer.watch_kill_file(latch_path(config, os.environ))
         self.trader = stage.start.build(stage.signer, record, self.clock.now_ns)
         self.order_link = self._link("order", self._user_subscriptions(), self._on_order_link, pong_counts=True)
         self.data_link = self._link("market data", self._market_subscriptions(), self._on_data_link, pong_counts=False)
@@ -180,6 +193,7 @@ class Session:
             self.config.number("status.refresh_ms"),
             self.config.number("status.viewers_max"),
         )
+        control = ControlServer(self, control_path(status.path), latch_path(self.config, os.environ))
         view = LiveView(self.snapshots.take, self.config.number("status.refresh_ms")) if self.on_screen else None
         parts = [
             self.order_link.run(),
@@ -187,6 +201,7 @@ class Session:
             self._beat(),
             self._pass_on_notices(),
             status.run(),
+            control.run(),
         ]
         if view is not None:
             parts.append(view.run())
@@ -257,8 +272,40 @@ class Session:
                 return f"the {link.name} link ({link.last_drop or 'connecting'}{missing})"
         return "the account state of " + ", ".join(d or "the main dex" for d in self.stage.dexs)
 
+    # ------------------------------------------------------------- control
+
+    def pause(self) -> str:
+        """No new entries; positions and exits go on."""
+        self.trader.stop_entries(self.clock.now_ns())
+        self.log.event("warning", "paused", remedy="hip3 resume")
+        held = len(self.trader.engine.positions())
+        return f"paused: no entries; {held} position{'s' if held != 1 else ''} left to the exits"
+
+    def resume(self) -> str:
+        """Entries again. Raises ValueError where that cannot be."""
+        if self._ending or self._stopping.is_set() or not self.trader.resume_entries(self.clock.now_ns()):
+            raise ValueError("the trader is ending or halted; start another: hip3 run")
+        self.log.event("info", "resumed")
+        return "resumed: entries are taken"
+
+    def flatten(self, coins: list[str]) -> str:
+        """Leaves the positions of these coins, or all. Raises ValueError for a market that is not traded."""
+        by_coin = {market.coin: market.asset for market in self.stage.markets}
+        unknown = [coin for coin in coins if coin not in by_coin]
+        if unknown:
+            near = difflib.get_close_matches(unknown[0], by_coin, 1)
+            raise ValueError(f"{unknown[0]} is not traded here" + (f"; did you mean {near[0]}?" if near else ""))
+        wanted = {by_coin[coin] for coin in coins} or None
+        made = self.trader.flatten("operator", self.clock.now_ns(), wanted)
+        self.loop.pump()
+        self.log.event("warning", "flatten", markets=",".join(coins) or "all", orders=made)
+        return f"flatten: {made} order{'s' if made != 1 else ''} on the way; entries go on unless paused"
+
     async def _beat(self) -> None:
         while True:
+            if self.stage.signer.is_killed and self.trader.state is not TradingState.HALTED:
+                self.trader.halt("killed", self.clock.now_ns())
+                self.log.event("error", "killed", remedy="hip3 unkill")
             self.backup.beat()
             await asyncio.sleep(BEAT_S)
 

@@ -50,6 +50,15 @@ class Parser(argparse.ArgumentParser):
             self.error(f"unknown {str(action.metavar).lower()} {value}{near}")
 
 
+CONTROL = {
+    "pause": "no new entries; positions and exits go on",
+    "resume": "entries again",
+    "flatten": "leave positions now",
+    "kill": "sign nothing more, and start no more, until unkill",
+    "unkill": "lift the kill latch",
+}
+
+
 def build_parser() -> Parser:
     """All verbs."""
     parser = Parser(prog="hip3", description="Trades left-behind liquidity on Hyperliquid's HIP-3 perpetuals.")
@@ -110,6 +119,15 @@ def build_parser() -> Parser:
     init.add_argument("--force", action="store_true", help="overwrite")
     show = actions.add_parser("show", parents=[shared], help="effective values and where each comes from")
     show.add_argument("--json", action="store_true", help="print one JSON object")
+
+    for verb, told in CONTROL.items():
+        control = verbs.add_parser(verb, parents=[shared], help=told)
+        control.add_argument("--reason", default="", metavar="TEXT", help="why, for the log of control")
+        if verb == "flatten":
+            control.add_argument("markets", nargs="*", metavar="MARKET", help="full names, such as xyz:SILVER")
+            control.add_argument("--all", action="store_true", help="every position")
+        if verb == "unkill":
+            control.add_argument("--yes", action="store_true", help="do not ask for the word")
 
     status = verbs.add_parser("status", parents=[shared], help="look at a running trader")
     status.add_argument("--once", action="store_true", help="one snapshot instead of the live view")
@@ -190,12 +208,29 @@ def dispatch(args: argparse.Namespace) -> int:
             from hip3.venue import check
 
             return check.main(load_config(args), args.json)
+        case "kill" | "unkill" | "pause" | "resume" | "flatten":
+            return control(args)
         case "status":
             from hip3.status import attach
 
             return attach.main(load_config(args), args.once, args.json)
         case _:
             return config_init(args) if args.action == "init" else config_show(args)
+
+
+def control(args: argparse.Namespace) -> int:
+    """The verbs that act on a running trader, and the kill latch."""
+    from hip3.control import verbs
+
+    config = load_config(args)
+    if args.verb == "kill":
+        return verbs.kill(config, args.reason)
+    if args.verb == "unkill":
+        return verbs.unkill(config, args.reason, args.yes)
+    coins: list[str] = getattr(args, "markets", [])
+    if args.verb == "flatten" and bool(coins) == args.all:
+        raise UsageError("flatten: name markets, or --all for every position")
+    return verbs.ask(config, args.verb, coins, args.reason)
 
 
 def config_init(args: argparse.Namespace) -> int:

@@ -9,7 +9,7 @@ callers, the event loop and the backup thread; nothing in here waits.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
@@ -51,7 +51,7 @@ class TradingState(StrEnum):
     TRADING = "trading"
     #: No entries; exits and cancels pass.
     REDUCING = "reducing"
-    #: Nothing passes: the venue takes nothing that this key signs.
+    #: Nothing passes: the venue takes nothing that this key signs, or the kill latch is set.
     HALTED = "halted"
 
 
@@ -165,11 +165,30 @@ class Trader:
             self._control(now_ns, "stop_entries")
             self._stop(TradingState.REDUCING, "entries stopped", now_ns)
 
-    def flatten(self, reason: str, now_ns: int) -> int:
-        """Asks for the exit of every open position; returns the claims made."""
+    def resume_entries(self, now_ns: int) -> bool:
+        """Entries again after `stop_entries`; False for a trader that is halted or never started."""
         with self._lock:
-            self._control(now_ns, "flatten", reason=reason)
-            made = sum(self.engine.request_exit(p.asset, reason, now_ns) for p in self.engine.positions())
+            self._control(now_ns, "resume_entries")
+            if self.state is TradingState.HALTED:
+                return False
+            if self.state is TradingState.REDUCING:
+                self.state = TradingState.TRADING
+            self.engine.set_entries_enabled(True)
+            return True
+
+    def halt(self, why: str, now_ns: int) -> None:
+        """Nothing is signed any more, whoever said so: no entries, and nothing to wait for."""
+        with self._lock:
+            self._control(now_ns, "halt", why=why)
+            self._stop(TradingState.HALTED, why, now_ns)
+
+    def flatten(self, reason: str, now_ns: int, assets: Collection[int] | None = None) -> int:
+        """Asks for the exit of open positions, all of them or those of `assets`; returns the claims made."""
+        with self._lock:
+            chosen = None if assets is None else sorted(assets)
+            self._control(now_ns, "flatten", reason=reason, **({} if chosen is None else {"assets": chosen}))
+            held = [p.asset for p in self.engine.positions() if chosen is None or p.asset in chosen]
+            made = sum(self.engine.request_exit(asset, reason, now_ns) for asset in held)
             self._take_flattens(now_ns)
             self.desk.flush(now_ns, now_ns)
             return made

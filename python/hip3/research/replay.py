@@ -64,7 +64,11 @@ def _feed_control(trader: Trader, now_ns: int, control: dict[str, Any]) -> None:
         case "stop_entries":
             trader.stop_entries(now_ns)
         case "flatten":
-            trader.flatten(control["reason"], now_ns)
+            trader.flatten(control["reason"], now_ns, control.get("assets"))
+        case "resume_entries":
+            trader.resume_entries(now_ns)
+        case "halt":
+            trader.halt(control["why"], now_ns)
         case other:
             raise ConfigError(f"the recording has an input that this version does not know: {other}")
 

@@ -1,5 +1,10 @@
 //! Signing for the shell, and recovery for the simulated venue.
 
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::{PyByteArray, PyBytes};
@@ -54,9 +59,12 @@ pub struct SignedAction {
     body: Py<PyBytes>,
 }
 
-/// Holds the agent key and signs the allowed actions, each with a fresh nonce.
+/// Pause between looks at the kill file: the longest that signing goes on after it was made.
+const KILL_LOOK: Duration = Duration::from_millis(2);
+
+/// Holds the agent key and signs the allowed actions, each with a fresh nonce, until it is killed.
 #[pyclass(frozen, module = "hip3._hip3")]
-pub struct Signer(Desk);
+pub struct Signer(Desk, Arc<AtomicBool>);
 
 impl Signer {
     fn sign(
@@ -67,6 +75,9 @@ impl Signer {
         expires_after_ms: Option<u64>,
         post_id: u64,
     ) -> PyResult<SignedAction> {
+        if self.1.load(Ordering::Acquire) {
+            return Err(invalid("killed: nothing is signed any more"));
+        }
         let Signed { nonce, body, post } = self
             .0
             .sign(action, now_ms, expires_after_ms, post_id)
@@ -86,12 +97,39 @@ impl Signer {
     fn new(key: &Bound<'_, PyByteArray>, mainnet: bool, vault: Option<&str>) -> PyResult<Self> {
         let key = take_key(key)?;
         let vault = vault.map(Address::parse).transpose().map_err(invalid)?;
-        Ok(Self(Desk {
+        let desk = Desk {
             key,
             mainnet,
             vault,
             nonces: NonceSource::above(0),
-        }))
+        };
+        Ok(Self(desk, Arc::default()))
+    }
+
+    /// Watches for a file from a thread of its own, which needs neither the interpreter nor its event loop.
+    fn watch_kill_file(&self, path: PathBuf) -> PyResult<()> {
+        let killed = Arc::downgrade(&self.1);
+        let watch = move || {
+            // Ends with the signer.
+            while let Some(killed) = killed.upgrade() {
+                if path.symlink_metadata().is_ok() {
+                    killed.store(true, Ordering::Release);
+                    return;
+                }
+                drop(killed);
+                std::thread::sleep(KILL_LOOK);
+            }
+        };
+        std::thread::Builder::new()
+            .name("hip3-kill".to_owned())
+            .spawn(watch)
+            .map_err(|e| invalid(format_args!("no thread for the kill file: {e}")))?;
+        Ok(())
+    }
+
+    #[getter]
+    fn is_killed(&self) -> bool {
+        self.1.load(Ordering::Acquire)
     }
 
     #[getter]

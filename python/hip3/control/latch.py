@@ -1,0 +1,112 @@
+"""The kill latch: a file that forbids trading until somebody takes it away. Durable before it is acknowledged.
+
+The file is the latch: whatever is in it, a trader neither starts nor signs while it is there. Every change is a
+line of the log beside it, with user and reason.
+"""
+
+from __future__ import annotations
+
+import getpass
+import os
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from hip3.config import Config
+from hip3.errors import CheckFailed
+
+LATCH_BYTES_MAX = 4096
+REASON_MAX = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Latch:
+    """What the file says; empty texts where it says nothing that can be read."""
+
+    user: str
+    reason: str
+    time_ms: int
+
+    def told(self) -> str:
+        """Who killed and why, for people."""
+        who = f" by {self.user}" if self.user else ""
+        why = f": {self.reason}" if self.reason else ""
+        return f"killed{who}{why}"
+
+
+def latch_path(config: Config, environment: Mapping[str, str]) -> Path:
+    """Where the latch is: the option, else the user's state directory, which outlives a restart."""
+    named = config.text("control.latch")
+    if named:
+        return Path(named).expanduser().absolute()
+    state = environment.get("XDG_STATE_HOME") or str(Path.home() / ".local" / "state")
+    return Path(state) / "hip3" / "KILL"
+
+
+def read_latch(path: Path) -> Latch | None:
+    """The latch, or None where there is none. A file that cannot be read latches all the same."""
+    try:
+        path.lstat()
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        return Latch("", f"{path}: {error.strerror}", 0)
+    try:
+        with path.open("rb") as file:
+            data: Any = orjson.loads(file.read(LATCH_BYTES_MAX))
+        return Latch(str(data.get("user", "")), str(data.get("reason", "")), int(data.get("time_ms", 0)))
+    except (OSError, ValueError, TypeError, AttributeError):
+        return Latch("", "", 0)
+
+
+def set_latch(path: Path, reason: str) -> Latch:
+    """Latches, and returns once the file and its name are on the disk. Raises CheckFailed."""
+    made = Latch(getpass.getuser(), reason[:REASON_MAX], time.time_ns() // 1_000_000)
+    body = orjson.dumps({"kind": "kill", "user": made.user, "reason": made.reason, "time_ms": made.time_ms})
+    try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        draft = path.with_name(f"{path.name}.{os.getpid()}")
+        with draft.open("wb") as file:
+            file.write(body + b"\n")
+            file.flush()
+            os.fsync(file.fileno())
+        draft.replace(path)
+        _sync_directory(path.parent)
+        note(path, "kill", made.user, reason)
+    except OSError as error:
+        raise CheckFailed(f"the kill latch could not be set: {path}: {error.strerror}; stop the process") from error
+    return made
+
+
+def clear_latch(path: Path, reason: str) -> bool:
+    """Takes the latch away, durably; False where there was none. Raises CheckFailed."""
+    try:
+        note(path, "unkill", getpass.getuser(), reason)
+        path.unlink()
+        _sync_directory(path.parent)
+    except FileNotFoundError:
+        return False
+    except OSError as error:
+        raise CheckFailed(f"the kill latch could not be taken away: {path}: {error.strerror}") from error
+    return True
+
+
+def note(path: Path, verb: str, user: str, reason: str) -> None:
+    """One durable line of the log of control beside the latch."""
+    row = {"time_ms": time.time_ns() // 1_000_000, "verb": verb, "user": user, "reason": reason[:REASON_MAX]}
+    with path.with_name("control.log").open("ab") as log:
+        log.write(orjson.dumps(row) + b"\n")
+        log.flush()
+        os.fsync(log.fileno())
+
+
+def _sync_directory(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

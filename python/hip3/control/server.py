@@ -1,0 +1,111 @@
+"""The control socket of a running trader: pause, resume, flatten. One JSON request, one JSON answer.
+
+A socket of its own beside that for status, which stays read-only. Mode 0600; the user comes from the kernel. No
+verb raises a limit, opens a position or lifts the kill latch.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import pwd
+import socket
+import struct
+from pathlib import Path
+from typing import Any, Protocol
+
+import orjson
+
+from hip3.control.latch import REASON_MAX, note
+from hip3.errors import ConfigError
+from hip3.status.publish import open_socket
+
+REQUEST_BYTES_MAX = 4096
+TIMEOUT_S = 5.0
+VERBS = ("pause", "resume", "flatten")
+_CREDENTIALS = struct.Struct("3i")
+
+
+class Controlled(Protocol):
+    """What the verbs act on. Each returns the sentence that is told to the operator."""
+
+    def pause(self) -> str:
+        """No new entries; positions and exits go on."""
+        ...
+
+    def resume(self) -> str:
+        """Entries again."""
+        ...
+
+    def flatten(self, coins: list[str]) -> str:
+        """Leaves the positions of these coins; of all where none is named. Raises ValueError."""
+        ...
+
+
+def control_path(status: Path) -> Path:
+    """The control socket beside the status socket."""
+    return status.with_name(f"{status.stem}.control")
+
+
+class ControlServer:
+    """Serves the verbs until cancelled. A socket that cannot be had is a `problem`, never the end of a run."""
+
+    def __init__(self, trader: Controlled, path: Path, latch: Path) -> None:
+        self.path = path
+        self.problem = ""
+        self._trader = trader
+        self._latch = latch
+
+    async def run(self) -> None:
+        """Serves until cancelled."""
+        try:
+            bound = open_socket(self.path)
+        except (OSError, ConfigError) as error:
+            self.problem = f"no control socket: {error}"
+            await asyncio.Event().wait()
+            return
+        server = await asyncio.start_unix_server(self._serve, sock=bound, limit=REQUEST_BYTES_MAX)
+        try:
+            await server.serve_forever()
+        finally:
+            server.close()
+            self.path.unlink(missing_ok=True)
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            async with asyncio.timeout(TIMEOUT_S):
+                answer = self._answer(await reader.readline(), _user_of(writer))
+                writer.write(orjson.dumps(answer) + b"\n")
+                await writer.drain()
+        except (TimeoutError, ValueError, ConnectionError):
+            # Too long, too late or gone: nothing was asked that could be done.
+            return
+        finally:
+            writer.close()
+
+    def _answer(self, line: bytes, user: str) -> dict[str, Any]:
+        try:
+            asked = orjson.loads(line)
+            verb, coins, reason = asked["verb"], asked.get("coins", []), str(asked.get("reason", ""))[:REASON_MAX]
+            if verb not in VERBS or not all(isinstance(coin, str) for coin in coins):
+                raise ValueError(f"{verb!r} is not a verb of this trader")
+            told = self._trader.flatten(coins) if verb == "flatten" else getattr(self._trader, verb)()
+        except (orjson.JSONDecodeError, KeyError, TypeError, AttributeError):
+            return {"status": "err", "text": "not a request of control"}
+        except ValueError as error:
+            return {"status": "err", "text": str(error)}
+        try:
+            self._latch.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            note(self._latch, verb, user, reason)
+        except OSError as error:
+            told += f" (the log of control cannot be written: {error.strerror})"
+        return {"status": "ok", "text": told}
+
+
+def _user_of(writer: asyncio.StreamWriter) -> str:
+    """The user at the other end, by the kernel's word."""
+    peer = writer.get_extra_info("socket")
+    _, uid, _ = _CREDENTIALS.unpack(peer.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size))
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:
+        return str(uid)
