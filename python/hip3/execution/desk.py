@@ -65,6 +65,11 @@ class OrderDesk:
 
     # ------------------------------------------------------------------ in
 
+    @property
+    def is_killed(self) -> bool:
+        """Whether the signer signs nothing any more."""
+        return self._signer.is_killed
+
     def submit(self, order: Order, now_ns: int) -> bool:
         """Queues an order; False (and its end as not sent) when its queue is full."""
         self.table.add(order)

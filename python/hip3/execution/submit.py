@@ -68,8 +68,9 @@ class Dispatcher:
     def pump(self) -> None:
         """Sends everything in the trader's outbox."""
         while (message := self._trader.take_outbound()) is not None:
-            if self._clock.now_ns() >= message.expires_ns:
-                self._trader.on_unsent(message.post_id, "expired before sending", self._clock.now_ns())
+            withheld = self._trader.withheld(message, self._clock.now_ns())
+            if withheld is not None:
+                self._trader.on_unsent(message.post_id, withheld, self._clock.now_ns())
             elif not message.crowded and self._socket.send(message.post):
                 self.sent_ws += 1
                 self._measure(message)
@@ -80,8 +81,9 @@ class Dispatcher:
 
     async def _over_http(self, message: Outbound) -> None:
         async with self._places:
-            if self._clock.now_ns() >= message.expires_ns:
-                self._trader.on_unsent(message.post_id, "expired before sending", self._clock.now_ns())
+            withheld = self._trader.withheld(message, self._clock.now_ns())
+            if withheld is not None:
+                self._trader.on_unsent(message.post_id, withheld, self._clock.now_ns())
                 return
             self.sent_http += 1
             self._measure(message)

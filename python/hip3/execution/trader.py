@@ -34,7 +34,7 @@ from hip3._hip3 import (
 from hip3.execution.desk import DeskSettings, OrderDesk
 from hip3.execution.gates import EntryContext, EntryRefusal, refuse_entry
 from hip3.execution.orders import Order, OrderKind
-from hip3.execution.outbound import Notice, Outbound
+from hip3.execution.outbound import Notice, Outbound, Route
 from hip3.execution.posts import MS, Post
 from hip3.execution.replies import Consequence, consequence_of, json_of
 from hip3.execution.tally import Exit, Tally
@@ -199,6 +199,18 @@ class Trader:
         """The next message to send; each is handed to one caller only."""
         with self._lock:
             return self.desk.posts.outbox.popleft() if self.desk.posts.outbox else None
+
+    def withheld(self, message: Outbound, now_ns: int) -> str | None:
+        """Why a message that was taken must not leave any more, or None.
+
+        Reads may leave a halted trader, since they tell what became of its orders; signed actions may not.
+        """
+        if now_ns >= message.expires_ns:
+            return "expired before sending"
+        halted = self.state is TradingState.HALTED or self.desk.is_killed
+        if halted and message.route is Route.EXCHANGE:
+            return "halted"
+        return None
 
     def take_notices(self) -> list[Notice]:
         """What happened since the last call, oldest first."""
