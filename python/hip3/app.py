@@ -118,7 +118,9 @@ class Session:
         self.interrupted = False
         self.started_ns = self.clock.now_ns()
         self.on_screen = sys.stdout.isatty() and not options.headless and not options.json
-        self.log = Log(sys.stderr, muted=self.on_screen)
+        form = config.text("log.format")
+        as_json = form == "json" or (form == "auto" and not sys.stderr.isatty())
+        self.log = Log(sys.stderr, self.clock.now_ns, muted=self.on_screen, as_json=as_json)
         self.recorder = self._open_recorder()
         record = self.recorder.write if self.recorder is not None else None
         if record is not None:

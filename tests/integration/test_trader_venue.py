@@ -42,7 +42,7 @@ class Run:
         assert self.process.stderr is not None
         for line in self.process.stderr:
             self.log.append(line)
-            if self.interrupt and " fill " in line:
+            if self.interrupt and '"event":"fill"' in line:
                 self.interrupt = False
                 self.process.send_signal(signal.SIGINT)
 
