@@ -112,6 +112,10 @@ def test_kill_ends_the_run_and_forbids_the_next_until_unkill(desk: Desk) -> None
         status, out, err = desk.hip3("run", "--headless", "--duration", "5")
         assert (status, out, err.count("\n")) == (4, "", 1)
         assert "hip3 unkill" in err
+    status, out, _ = desk.hip3("check")
+    assert status == 1
+    assert "drill" in out
+    assert "hip3 unkill" in out
     assert desk.hip3("unkill")[0] == 2
     assert desk.latch.exists()
     assert desk.hip3("unkill", "--yes", "--reason", "over")[0] == 0

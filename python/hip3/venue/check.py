@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import sys
 from contextlib import AsyncExitStack
 from dataclasses import asdict, dataclass
@@ -13,6 +14,7 @@ from rich.console import Console
 from rich.text import Text
 
 from hip3.config import Config
+from hip3.control.latch import latch_path, read_latch
 from hip3.errors import Hip3Error
 from hip3.startup import open_venue
 from hip3.venue.account import AccountReport, collateral_problems, read_account
@@ -53,7 +55,7 @@ def main(config: Config, as_json: bool) -> int:
 
 async def preflight(config: Config) -> tuple[list[Finding], int]:
     """All findings and the exit status they mean."""
-    findings = _limits(config)
+    findings = _latch(config) + _limits(config)
     failed = 1 if any(f.level == "error" for f in findings) else 0
     async with AsyncExitStack() as stack:
         try:
@@ -78,6 +80,12 @@ async def preflight(config: Config) -> tuple[list[Finding], int]:
     findings += _account(account, universe, dexs)
     findings += _fees(config, markets, rate, discount)
     return findings, 1 if any(f.level == "error" for f in findings) else 0
+
+
+def _latch(config: Config) -> list[Finding]:
+    """Whether the kill latch forbids a start."""
+    latch = read_latch(latch_path(config, os.environ))
+    return [] if latch is None else [Finding("error", latch.told(), "hip3 unkill")]
 
 
 def _limits(config: Config) -> list[Finding]:
