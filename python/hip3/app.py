@@ -26,6 +26,7 @@ from hip3.clock import Clock
 from hip3.config import Config
 from hip3.control.latch import latch_path, read_latch
 from hip3.control.server import ControlServer, control_path
+from hip3.control.service import ServiceManager
 from hip3.errors import ConfigError, Hip3Error, Stopped, VenueUnreachable
 from hip3.execution.backup import MarkRegressionMonitor, StaleBookReader
 from hip3.execution.submit import Dispatcher
@@ -136,6 +137,7 @@ class Session:
             self.trader, self.clock, self._blocking_http().post, config.number("exit.book_age_ms_max")
         )
         self.snapshots = SnapshotSource(self)
+        self.service = ServiceManager(os.environ)
         self._stopping = asyncio.Event()
         self._ending = False
 
@@ -218,6 +220,7 @@ class Session:
             equity = await self._venue_equity()
         finally:
             self._ending = True
+            self.service.stopping()
             self.backup.stop()
             self.reader.stop()
             self.loop.stop()
@@ -227,6 +230,7 @@ class Session:
             await self.dispatcher.close(1.0)
             if self.recorder is not None:
                 await asyncio.to_thread(self.recorder.close)
+            self.service.close()
         return self._summary(equity)
 
     def _take_signals(self) -> None:
@@ -309,6 +313,9 @@ class Session:
                 self.trader.halt("killed", self.clock.now_ns())
                 self.log.event("error", "killed", remedy="hip3 unkill")
             self.backup.beat()
+            if self.trader.state is TradingState.TRADING:
+                self.service.ready()
+            self.service.alive(self.clock.now_ns())
             await asyncio.sleep(BEAT_S)
 
     async def _pass_on_notices(self) -> None:

@@ -48,13 +48,21 @@ def _read_key_file(path: Path) -> bytearray:
         raise ConfigError(f"account.key_file: {path}: {why}") from None
     try:
         found = os.fstat(descriptor)
-        if not stat.S_ISREG(found.st_mode) or found.st_uid != os.getuid():
+        # A service manager's credential belongs to root, and its group bits are those of an access list.
+        owners, closed_to = ({0, os.getuid()}, 0o007) if _is_credential(path) else ({os.getuid()}, 0o077)
+        if not stat.S_ISREG(found.st_mode) or found.st_uid not in owners:
             raise ConfigError(f"account.key_file: {path} is no regular file of this user")
-        if found.st_mode & 0o077:
+        if found.st_mode & closed_to:
             raise ConfigError(f"account.key_file: {path} can be read by others; chmod 600 it")
         return _read_stripped(descriptor)
     finally:
         os.close(descriptor)
+
+
+def _is_credential(path: Path) -> bool:
+    """Whether the file lies in the directory that a service manager made for this process alone."""
+    given = os.environ.get("CREDENTIALS_DIRECTORY", "")
+    return bool(given) and path.parent == Path(given)
 
 
 def _read_stripped(descriptor: int) -> bytearray:

@@ -58,6 +58,17 @@ def test_a_file_that_others_may_touch_is_refused_with_the_remedy(tmp_path: Path,
     assert refused(configured(path)) == f"account.key_file: {path} can be read by others; chmod 600 it"
 
 
+def test_a_credential_of_the_service_manager_may_have_an_access_list(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = key_file(tmp_path / "key", mode=0o440)
+    assert "can be read by others" in refused(configured(path))
+    monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(tmp_path))
+    assert load_signer(configured(path), False).address == ADDRESS
+    path.chmod(0o444)
+    assert "can be read by others" in refused(configured(path))
+
+
 def test_what_is_no_regular_file_is_refused_without_waiting(tmp_path: Path) -> None:
     target = key_file(tmp_path / "key")
     link = tmp_path / "link"
