@@ -125,6 +125,13 @@ class Account:
                 del self.by_cloid[old.cloid]
 
 
+def opening(held: int, signed: int) -> int:
+    """How much of a trade of signed size would open or add to a position, with the position it meets."""
+    if held * signed >= 0:
+        return abs(signed)
+    return max(0, abs(signed) - abs(held))
+
+
 def apply_trade(ledger: Ledger, position: Position, delta: int, px: int, fee: int) -> int:
     """Books a trade of signed size `delta` at `px` with its fee; returns the closed profit before fees.
 

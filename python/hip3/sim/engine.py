@@ -12,7 +12,7 @@ from decimal import Decimal
 from typing import Any
 
 from hip3.sim import margin, matching
-from hip3.sim.accounts import Account, Agent, Ledger
+from hip3.sim.accounts import Account, Agent, Ledger, opening
 from hip3.sim.book import Order
 from hip3.sim.market import LiveMarket
 from hip3.sim.nonces import NonceSet
@@ -23,42 +23,22 @@ from hip3.venue.fees import maker_rate, taker_rate
 #: Base tier of the fee schedule.
 USER_CROSS_RATE = Decimal("0.00045")
 USER_ADD_RATE = Decimal("0.00015")
-RATE_UNIT = 10**12
 MIN_NOTIONAL = 10 * 1_000_000
 FIRST_OID = 400_000_000_000
-FEES = "0xfefefefefefefefefefefefefefefefefefefefe"
 #: Requests of an account before volume buys more.
 REQUESTS_FREE = 10_000
 #: Open orders of an account: this many, one more for each five million of volume, never above the most.
 OPEN_ORDERS_FREE = 1000
 OPEN_ORDERS_MAX = 5000
 OPEN_ORDERS_VOLUME = 5_000_000 * 1_000_000
-#: Status words of refusals at run time, by the beginning of their text.
-REJECT_WORDS = {
-    "Order must have minimum value": "minTradeNtlRejected",
-    "Insufficient margin": "perpMarginRejected",
-    "Reduce only order would": "reduceOnlyRejected",
-    "Post only order would": "badAloPxRejected",
-    "Order could not immediately": "iocCancelRejected",
-    "Invalid TP/SL price": "badTriggerPxRejected",
-    "No liquidity available": "marketOrderNoLiquidityRejected",
-    "Order would increase open interest too": "openInterestIncreaseRejected",
-    "Order rejected due to price more": "tooAggressiveAtOpenInterestCapRejected",
-    "Price too far from oracle": "oracleRejected",
-    "Order would cause position": "perpMaxPositionRejected",
-}
 
 
 class Refusal(Exception):
-    """One order is refused, with the venue's text."""
+    """One order is refused, with the venue's text and the word of its status."""
 
-
-class CapRefusal(Refusal):
-    """The same at the cap of open interest; `flips` tells a turned position from a larger one."""
-
-    def __init__(self, text: str, flips: bool) -> None:
+    def __init__(self, text: str, word: str = "rejected") -> None:
         super().__init__(text)
-        self.flips = flips
+        self.word = word
 
 
 @dataclass(slots=True)
@@ -144,7 +124,7 @@ class Engine:
                 "aligned": self.scenario.token(market.dex.collateral_token).aligned,
             }
             taker, maker = taker_rate(USER_CROSS_RATE, **terms), maker_rate(USER_ADD_RATE, **terms)
-            found = self._rates[market.spec.asset] = (int(taker * RATE_UNIT), int(maker * RATE_UNIT))
+            found = self._rates[market.spec.asset] = (int(taker * matching.RATE_UNIT), int(maker * matching.RATE_UNIT))
         return found
 
     def leverage(self, account: Account, market: LiveMarket) -> int:
@@ -197,14 +177,9 @@ class Engine:
             self._check(account, market, order)
             executed, worth = matching.match(self, account, market, order)
             if executed == 0 and order.tif == "Ioc":
-                raise Refusal("Order could not immediately match against any resting orders.")
-        except CapRefusal as refusal:
-            flips = "positionFlipAtOpenInterestCapRejected"
-            self.set_status(account, order, flips if refusal.flips else "positionIncreaseAtOpenInterestCapRejected")
-            raise
+                raise Refusal("Order could not immediately match against any resting orders.", "iocCancelRejected")
         except Refusal as refusal:
-            word = next((w for start, w in REJECT_WORDS.items() if str(refusal).startswith(start)), "rejected")
-            self.set_status(account, order, word)
+            self.set_status(account, order, refusal.word)
             raise
         ids: dict[str, Any] = {"oid": order.oid}
         if order.cloid is not None:
@@ -231,12 +206,12 @@ class Engine:
             raise Refusal("Only post-only orders allowed immediately after network upgrade")
         band = self.scenario.oracle.price_band_bps
         if band and market.dex.index and abs(order.px - market.oracle) * 10_000 > band * market.oracle:
-            raise Refusal("Price too far from oracle")
+            raise Refusal("Price too far from oracle", "oracleRejected")
         held = self.position_sz(account, market)
         signed = order.sz if order.is_buy else -order.sz
         if order.reduce_only:
             if held * signed >= 0:
-                raise Refusal("Reduce only order would increase position.")
+                raise Refusal("Reduce only order would increase position.", "reduceOnlyRejected")
             if abs(signed) > abs(held):
                 order.sz = order.orig_sz = abs(held)
                 signed = -held
@@ -245,20 +220,23 @@ class Engine:
             self.check_margin(account, market, order.px, opened)
         closes_all = held != 0 and signed == -held
         if not closes_all and notional(order.px, order.sz) < MIN_NOTIONAL:
-            raise Refusal("Order must have minimum value of $10.")
+            raise Refusal("Order must have minimum value of $10.", "minTradeNtlRejected")
         if opened > 0 and not account.internal:
             self._check_cross(account, market)
             self._check_cap(market, order, held)
             if market.grows_too_fast(notional(order.px, opened), self.now_ms):
-                raise Refusal("Order would increase open interest too quickly")
+                raise Refusal("Order would increase open interest too quickly", "openInterestIncreaseRejected")
             after = notional(order.px, abs(held + signed))
             if self.leverage(account, market) > margin.tier_leverage(market, after):
-                raise Refusal("Order would cause position to exceed margin tier limit at current leverage")
+                raise Refusal(
+                    "Order would cause position to exceed margin tier limit at current leverage",
+                    "perpMaxPositionRejected",
+                )
         self.check_count(account, order)
         if order.tif == "Alo" and market.book.crossing(order.is_buy, order.px) is not None:
             bid, ask = market.book.touch()
             bbo = "@".join(text(level[0] if level else 0) for level in (bid, ask))
-            raise Refusal(f"Post only order would have immediately matched, bbo was {bbo}.")
+            raise Refusal(f"Post only order would have immediately matched, bbo was {bbo}.", "badAloPxRejected")
 
     def _check_cross(self, account: Account, market: LiveMarket) -> None:
         """Refuses what the dex's cross margin does not take."""
@@ -273,17 +251,23 @@ class Engine:
         if not market.capped:
             return
         if order.tif == "Ioc" or market.book.crossing(order.is_buy, order.px) is not None:
-            signed = 1 if order.is_buy else -1
-            raise CapRefusal("Order would increase open interest while open interest is capped", held * signed < 0)
+            change = "Flip" if held * (1 if order.is_buy else -1) < 0 else "Increase"
+            raise Refusal(
+                "Order would increase open interest while open interest is capped",
+                f"position{change}AtOpenInterestCapRejected",
+            )
         if order.px > market.oracle if order.is_buy else order.px < market.oracle:
-            raise Refusal("Order rejected due to price more aggressive than oracle while at open interest cap")
+            raise Refusal(
+                "Order rejected due to price more aggressive than oracle while at open interest cap",
+                "tooAggressiveAtOpenInterestCapRejected",
+            )
 
     def check_margin(self, account: Account, market: LiveMarket, px: int, opened: int) -> None:
         """Refuses what the collateral does not back at the order's own price."""
         needed = -(-notional(px, opened) // self.leverage(account, market))
         available = self.ledger(account, market).available(self.marks) - self.reserved(account, market.dex)
         if needed > available:
-            raise Refusal("Insufficient margin to place order.")
+            raise Refusal("Insufficient margin to place order.", "perpMarginRejected")
 
     def check_count(self, account: Account, order: Order) -> None:
         """Refuses an order beyond the account's number of open ones."""
@@ -339,13 +323,6 @@ class Engine:
         unbalanced = {asset for asset, size in sizes.items() if size}
         unbalanced |= {asset for asset, size in longs.items() if size != self.markets[asset].held}
         return {"money": money, "unbalanced_markets": len(unbalanced)}
-
-
-def opening(held: int, signed: int) -> int:
-    """How much of a trade of signed size would open or add to a position, with the position it meets."""
-    if held * signed >= 0:
-        return abs(signed)
-    return max(0, abs(signed) - abs(held))
 
 
 def shown_usd(amount: int) -> str:

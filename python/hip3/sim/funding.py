@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from hip3.sim.engine import FEES, Engine
+from hip3.sim.engine import Engine
 from hip3.sim.market import RATE_UNIT, LiveMarket
+from hip3.sim.matching import FEES
 from hip3.sim.wire import notional, text, usd
 
 HOUR_MS = 3_600_000

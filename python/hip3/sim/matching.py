@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from hip3.sim.accounts import Account, Position, apply_trade
+from hip3.sim.accounts import Account, Position, apply_trade, opening
 from hip3.sim.book import Order
 from hip3.sim.market import LiveMarket
 from hip3.sim.wire import notional, text, usd
@@ -12,6 +12,7 @@ from hip3.sim.wire import notional, text, usd
 if TYPE_CHECKING:
     from hip3.sim.engine import Engine
 
+#: Fee rates are integers of 10^-12, fees go to this account.
 RATE_UNIT = 10**12
 FEES = "0xfefefefefefefefefefefefefefefefefefefefe"
 #: Builder fees are tenths of a basis point.
@@ -90,10 +91,10 @@ def _resting_limit(engine: Engine, owner: Account, market: LiveMarket, resting: 
     if owner.internal:
         return resting.sz
     held = engine.position_sz(owner, market)
-    signed = 1 if resting.is_buy else -1
+    signed = resting.sz if resting.is_buy else -resting.sz
     if resting.reduce_only:
         return abs(held) if held * signed < 0 else 0
-    opened = resting.sz if held * signed >= 0 else max(0, resting.sz - abs(held))
+    opened = opening(held, signed)
     if opened and market.capped:
         return 0
     needed = -(-notional(resting.px, opened) // engine.leverage(owner, market))

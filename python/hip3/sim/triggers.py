@@ -49,11 +49,11 @@ def place_trigger(engine: Engine, account: Account, order: Order, parent: Order 
         engine.check_count(account, order)
         waits_for_fill = parent is not None and parent.sz > 0
         if not waits_for_fill and reached(order, market.mark):
-            raise Refusal("Invalid TP/SL price.")
+            raise Refusal("Invalid TP/SL price.", "badTriggerPxRejected")
         if order.position_tpsl and engine.position_sz(account, market) * (1 if order.is_buy else -1) >= 0:
             raise Refusal("Reduce only order would increase position.")
     except Refusal as refusal:
-        engine.set_status(account, order, "badTriggerPxRejected" if "TP/SL" in str(refusal) else "rejected")
+        engine.set_status(account, order, refusal.word)
         raise
     order.parent = parent if waits_for_fill else None
     engine.waiting.setdefault(order.asset, {})[order.oid] = order
