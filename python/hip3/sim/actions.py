@@ -214,7 +214,7 @@ ACTIONS = {
     "updateLeverage": Action(own.read_leverage, own.run_leverage),
     "updateIsolatedMargin": Action(own.read_isolated, own.run_isolated),
     "topUpIsolatedOnlyMargin": Action(own.read_top_up, own.run_top_up),
-    "agentSendAsset": Action(transfers.read_agent_send, own.run_agent_send),
+    "agentSendAsset": Action(transfers.read_send, own.run_agent_send),
     "reserveRequestWeight": Action(lambda a: whole(a.get("weight")), own.run_reserve),
     "createSubAccount": Action(own.read_sub, own.run_sub),
     "subAccountTransfer": Action(own.read_sub_transfer, own.run_sub_transfer),

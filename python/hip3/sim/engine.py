@@ -98,7 +98,7 @@ class Engine:
 
     def dex(self, name: str) -> Dex | None:
         """The dex of this name; "" is the main one."""
-        return next((dex for dex in self.scenario.dexs if dex.name == name), None)
+        return self.scenario.dex(name)
 
     def ledger_key(self, account: Account, dex: Dex) -> int:
         """Where a dex's collateral of an account lies: on the dex, or once per token when unified."""

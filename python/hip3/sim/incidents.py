@@ -105,7 +105,6 @@ class WireFaults:
 
     def __init__(self, rng: random.Random) -> None:
         self._rng = rng
-        self._now_ms = 0
         self._until: dict[str, tuple[int, Incident]] = {}
 
     def begin(self, incident: Incident, now_ms: int) -> None:
@@ -114,7 +113,6 @@ class WireFaults:
 
     def advance(self, now_ms: int) -> None:
         """Ends what is over."""
-        self._now_ms = now_ms
         for kind, (until_ms, _) in list(self._until.items()):
             if now_ms >= until_ms:
                 del self._until[kind]

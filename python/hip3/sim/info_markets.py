@@ -200,14 +200,14 @@ def spot_meta(engine: Engine, _: Body) -> Any:
     return {"universe": [], "tokens": tokens}
 
 
-def _all_contexts(engine: Engine, _: Body) -> Any:
+def _all_metas(engine: Engine, _: Body) -> Any:
     return [meta_of(engine, dex) for dex in engine.scenario.dexs]
 
 
 READS = {
     "perpDexs": perp_dexs,
     "meta": _meta,
-    "allPerpMetas": _all_contexts,
+    "allPerpMetas": _all_metas,
     "metaAndAssetCtxs": _meta_and_contexts,
     "marginTable": _margin_table,
     "allMids": lambda engine, body: mids_of(engine, dex_of(engine, body)),

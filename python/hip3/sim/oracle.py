@@ -198,7 +198,8 @@ class Flow:
             self.event_edge_bps = 0.0
             if self._model is not None and self.bid and now_ms >= self._quiet_until_ms:
                 drawn = self._model.draw(self._rng)
-                if drawn is not None and (self._away_bps() if drawn[0] else -self._away_bps()) > AWAY_BPS_MAX:
+                away_bps = self._away_bps(self.oracle)
+                if drawn is not None and (away_bps if drawn[0] else -away_bps) > AWAY_BPS_MAX:
                     drawn = None
         if drawn is not None:
             px = self._dislocate(now_ms, *drawn)
@@ -220,13 +221,12 @@ class Flow:
             return self._on_grid(self.ask / (1 - edge_bps / 10_000), up=True)
         return self._on_grid(self.bid / (1 + edge_bps / 10_000), up=False)
 
-    def _away_bps(self) -> float:
-        """How far the oracle stands from its start."""
-        return (self.oracle / self._start - 1) * 10_000
+    def _away_bps(self, px: int) -> float:
+        """How far a price stands from the oracle's start."""
+        return (px / self._start - 1) * 10_000
 
     def _wander_from(self, px: int, pulled: bool, now_ms: int) -> int:
-        away_bps = (px / self._start - 1) * 10_000
-        pull_bps = min(max(-PULL_SHARE * away_bps, -PULL_BPS_MAX), PULL_BPS_MAX) if pulled else 0.0
+        pull_bps = min(max(-PULL_SHARE * self._away_bps(px), -PULL_BPS_MAX), PULL_BPS_MAX) if pulled else 0.0
         session = self._scenario.session
         factor = self._scenario.oracle.step_factor * (1.0 if session.is_open(now_ms) else session.step_factor)
         step_bps = self._rng.gauss(0.0, self.market.step_bps * factor) + pull_bps

@@ -19,7 +19,7 @@ import orjson
 from hip3.errors import ConfigError
 from hip3.research.record import read_lines
 from hip3.sim.agents import AgentVenue, Level
-from hip3.sim.scenario import BUILDER_ASSET_BASE, BUILDER_ASSET_STRIDE, Dex, Market, Scenario
+from hip3.sim.scenario import Dex, Market, Scenario, first_asset
 from hip3.sim.wire import UNIT
 
 CHANNELS = (b'{"channel":"bbo"', b'{"channel":"activeAssetCtx"', b'{"channel":"l2Book"', b'{"channel":"trades"')
@@ -43,7 +43,6 @@ class Recording:
 
     path: Path
     first_ns: int = 0
-    last_ns: int = 0
     frames: int = 0
     coins: dict[str, _Seen] = field(default_factory=dict)
 
@@ -62,11 +61,10 @@ def market_frames(path: Path) -> Iterator[tuple[int, str, Any]]:
 
 
 def scan(path: Path) -> Recording:
-    """Reads a recording once for its span, its coins, their first prices and their decimals. Raises ConfigError."""
+    """Reads a recording once for its start, its coins, their first prices and their decimals. Raises ConfigError."""
     found = Recording(path)
     for recv_ns, channel, data in market_frames(path):
         found.first_ns = found.first_ns or recv_ns
-        found.last_ns = recv_ns
         found.frames += 1
         for row in data if isinstance(data, list) else [data]:
             with contextlib.suppress(KeyError, TypeError, AttributeError, InvalidOperation):
@@ -109,19 +107,14 @@ def world(recording: Recording, base: Scenario) -> Scenario:
             # Sizes of a recording may all be round; prices bound the decimals of sizes from above.
             by_dex.setdefault(name, []).append(Market(coin, seen.px, min(seen.sz_decimals, 5), 10))
     dexs: list[Dex] = []
-    names = [dex.name for dex in base.dexs] + [name for name in by_dex if base_dex(base, name) is None]
+    names = [dex.name for dex in base.dexs] + [name for name in by_dex if base.dex(name) is None]
     for index, name in enumerate(names):
-        dex = base_dex(base, name) or Dex(name, name, ())
+        dex = base.dex(name) or Dex(name, name, ())
         rows = [_start(market, recording) for market in dex.markets] + by_dex.get(name, [])
-        first = BUILDER_ASSET_BASE + BUILDER_ASSET_STRIDE * index if index else 0
+        first = first_asset(index)
         markets = tuple(replace(market, asset=first + position) for position, market in enumerate(rows))
         dexs.append(replace(dex, index=index, markets=markets))
     return replace(base, name=f"replay of {recording.path.name}", dexs=tuple(dexs), block_ms=BLOCK_MS, incidents=())
-
-
-def base_dex(base: Scenario, name: str) -> Dex | None:
-    """The dex of this name in a scenario."""
-    return next((dex for dex in base.dexs if dex.name == name), None)
 
 
 def _start(market: Market, recording: Recording) -> Market:

@@ -138,9 +138,18 @@ class Scenario:
         """All markets of all dexs in dex order."""
         return [market for dex in self.dexs for market in dex.markets]
 
+    def dex(self, name: str) -> Dex | None:
+        """The dex of this name; "" is the main one."""
+        return next((dex for dex in self.dexs if dex.name == name), None)
+
     def token(self, index: int) -> Token:
         """The token of a spot index; the loader made sure that every dex's collateral is there."""
         return next(token for token in self.tokens if token.index == index)
+
+
+def first_asset(dex_index: int) -> int:
+    """The asset id of a dex's first market; the main dex has index 0."""
+    return BUILDER_ASSET_BASE + BUILDER_ASSET_STRIDE * dex_index if dex_index else 0
 
 
 _PACKAGED = resources.files("hip3.sim").joinpath("scenarios")
@@ -225,9 +234,8 @@ def _dex(row: dict[str, Any], index: int) -> Dex:
     markets = []
     for position, market_row in enumerate(market_rows):
         market = build(Market, market_row, f"{where}.markets[{position}]")
-        base = BUILDER_ASSET_BASE + BUILDER_ASSET_STRIDE * index if index else 0
         coin = f"{name}:{market.coin}" if index else market.coin
-        markets.append(replace(market, coin=coin, asset=base + position))
+        markets.append(replace(market, coin=coin, asset=first_asset(index) + position))
     return replace(build(Dex, raw, where, markets=tuple(markets)), index=index)
 
 

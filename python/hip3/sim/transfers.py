@@ -190,16 +190,12 @@ class Send:
     sub_account: str
 
 
-def _read_send(action: dict[str, Any]) -> Send:
+def read_send(action: dict[str, Any]) -> Send:
+    """The fields of `sendAsset` and `agentSendAsset`. Raises BadRequest."""
     names = [_text(action.get(name)) for name in ("sourceDex", "destinationDex", "token", "fromSubAccount")]
     return Send(
         address(action.get("destination")), names[0], names[1], names[2], amount_of(action.get("amount")), names[3]
     )
-
-
-def read_agent_send(action: dict[str, Any]) -> Send:
-    """`agentSendAsset`: the same fields. Raises BadRequest."""
-    return _read_send(action)
 
 
 def run_agent_send(engine: Engine, account: Account, wanted: Send) -> None:
@@ -350,7 +346,7 @@ USER_SIGNED = {
         "time",
     ),
     "usdClassTransfer": Transfer(lambda a: (amount_of(a.get("amount")), boolean(a.get("toPerp"))), _run_class, "nonce"),
-    "sendAsset": Transfer(_read_send, _run_send, "nonce"),
+    "sendAsset": Transfer(read_send, _run_send, "nonce"),
     "approveAgent": Transfer(
         lambda a: (address(a.get("agentAddress")), _text(a.get("agentName") or "")), _run_approve, "nonce"
     ),

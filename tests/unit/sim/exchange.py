@@ -97,6 +97,13 @@ def still(tail: str = "") -> Scenario:
     return parse(STILL.format(tail=tail), "still")
 
 
+def refused(answer: dict[str, Any]) -> str:
+    """The text with which a whole action was refused."""
+    assert answer["status"] == "err", answer
+    text: str = answer["response"]
+    return text
+
+
 class Exchange:
     """One venue and one funded account; `send` signs, steps a block and returns the answer."""
 

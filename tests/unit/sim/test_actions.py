@@ -8,7 +8,7 @@ import pytest
 
 from hip3.sim.wire import BadRequest
 
-from .exchange import SILVER, START_MS, Exchange
+from .exchange import SILVER, START_MS, Exchange, refused
 
 CLOID = "0x" + "1" * 32
 
@@ -16,12 +16,6 @@ CLOID = "0x" + "1" * 32
 @pytest.fixture
 def client() -> Exchange:
     return Exchange()
-
-
-def refused(answer: dict[str, Any]) -> str:
-    assert answer["status"] == "err", answer
-    text: str = answer["response"]
-    return text
 
 
 def test_an_ioc_fills_and_shows_in_every_read(client: Exchange) -> None:

@@ -9,7 +9,7 @@ from hyperliquid.utils.signing import sign_l1_action
 
 from hip3.sim.scenario import parse
 
-from .exchange import CROSS, ISO, START_MS, STILL, Exchange, still
+from .exchange import CROSS, ISO, START_MS, STILL, Exchange, refused, still
 
 DAY_MS = 86_400_000
 
@@ -17,12 +17,6 @@ DAY_MS = 86_400_000
 @pytest.fixture
 def client() -> Exchange:
     return Exchange(scenario=still())
-
-
-def refused(answer: dict[str, Any]) -> str:
-    assert answer["status"] == "err", answer
-    text: str = answer["response"]
-    return text
 
 
 def rich(client: Exchange, volume: int = 2_000_000) -> None:

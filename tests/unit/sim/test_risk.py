@@ -14,7 +14,7 @@ from hip3.sim.incidents import KINDS
 from hip3.sim.table import ScenarioError
 from hip3.sim.wire import BadRequest
 
-from .exchange import CROSS, ISO, STRICT, Exchange, still
+from .exchange import CROSS, ISO, STRICT, Exchange, refused, still
 
 HOUR_MS = 3_600_000
 UNIT = 10**8
@@ -23,12 +23,6 @@ UNIT = 10**8
 @pytest.fixture
 def client() -> Exchange:
     return Exchange(scenario=still())
-
-
-def refused(answer: dict[str, Any]) -> str:
-    assert answer["status"] == "err", answer
-    text: str = answer["response"]
-    return text
 
 
 def leverage(client: Exchange, asset: int, value: int, *, is_cross: bool = False) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from .exchange import CROSS, START_MS, Exchange, still
+from .exchange import CROSS, START_MS, Exchange, refused, still
 
 OTHER = "0x" + "ab" * 20
 DAY_MS = 86_400_000
@@ -19,12 +19,6 @@ def client() -> Exchange:
 
 def ok(answer: dict[str, Any]) -> None:
     assert answer["status"] == "ok", answer
-
-
-def refused(answer: dict[str, Any]) -> str:
-    assert answer["status"] == "err", answer
-    text: str = answer["response"]
-    return text
 
 
 def worth(client: Exchange, dex: str, user: str | None = None) -> str:
