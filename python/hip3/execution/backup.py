@@ -84,10 +84,7 @@ class MarkRegressionMonitor(threading.Thread):
 
     def _send_myself(self) -> None:
         while (message := self._trader.take_outbound()) is not None:
-            now_ns = self._clock.now_ns()
-            withheld = self._trader.withheld(message, now_ns)
-            if withheld is not None:
-                self._trader.on_unsent(message.post_id, withheld, now_ns)
+            if not self._trader.may_leave(message, self._clock.now_ns()):
                 continue
             self.sent_over_http += 1
             try:

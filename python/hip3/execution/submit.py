@@ -68,10 +68,9 @@ class Dispatcher:
     def pump(self) -> None:
         """Sends everything in the trader's outbox."""
         while (message := self._trader.take_outbound()) is not None:
-            withheld = self._trader.withheld(message, self._clock.now_ns())
-            if withheld is not None:
-                self._trader.on_unsent(message.post_id, withheld, self._clock.now_ns())
-            elif not message.crowded and self._socket.send(message.post):
+            if not self._trader.may_leave(message, self._clock.now_ns()):
+                continue
+            if not message.crowded and self._socket.send(message.post):
                 self.sent_ws += 1
                 self._measure(message)
             else:
@@ -81,9 +80,7 @@ class Dispatcher:
 
     async def _over_http(self, message: Outbound) -> None:
         async with self._places:
-            withheld = self._trader.withheld(message, self._clock.now_ns())
-            if withheld is not None:
-                self._trader.on_unsent(message.post_id, withheld, self._clock.now_ns())
+            if not self._trader.may_leave(message, self._clock.now_ns()):
                 return
             self.sent_http += 1
             self._measure(message)

@@ -212,6 +212,13 @@ class Trader:
             return "halted"
         return None
 
+    def may_leave(self, message: Outbound, now_ns: int) -> bool:
+        """Whether a message that was taken may be sent; one that may not has ended as unsent."""
+        why = self.withheld(message, now_ns)
+        if why is not None:
+            self.on_unsent(message.post_id, why, now_ns)
+        return why is None
+
     def take_notices(self) -> list[Notice]:
         """What happened since the last call, oldest first."""
         with self._lock:
