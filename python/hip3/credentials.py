@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import errno
 import os
-import stat
 from pathlib import Path
 
 from hip3._hip3 import Signer
 from hip3.config import Config
 from hip3.errors import ConfigError
+from hip3.private_file import read_private
 
 ENV_KEY = "HIP3_AGENT_KEY"
 KEY_BYTES_MAX = 200
@@ -38,37 +37,8 @@ def throw_away_signer() -> Signer:
 
 
 def _read_key_file(path: Path) -> bytearray:
-    """Reads the opened file only after checking that very file: regular, ours, mode 0600, no link."""
-    try:
-        # Without O_NONBLOCK the opening of a named pipe would wait for ever.
-        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK)
-    except (OSError, ValueError) as error:
-        link = isinstance(error, OSError) and error.errno == errno.ELOOP
-        why = "is a link; name the file itself" if link else getattr(error, "strerror", "") or str(error)
-        raise ConfigError(f"account.key_file: {path}: {why}") from None
-    try:
-        found = os.fstat(descriptor)
-        # A service manager's credential belongs to root, and its group bits are those of an access list.
-        owners, closed_to = ({0, os.getuid()}, 0o007) if _is_credential(path) else ({os.getuid()}, 0o077)
-        if not stat.S_ISREG(found.st_mode) or found.st_uid not in owners:
-            raise ConfigError(f"account.key_file: {path} is no regular file of this user")
-        if found.st_mode & closed_to:
-            raise ConfigError(f"account.key_file: {path} can be read by others; chmod 600 it")
-        return _read_stripped(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-def _is_credential(path: Path) -> bool:
-    """Whether the file lies in the directory that a service manager made for this process alone."""
-    given = os.environ.get("CREDENTIALS_DIRECTORY", "")
-    return bool(given) and path.parent == Path(given)
-
-
-def _read_stripped(descriptor: int) -> bytearray:
-    """Reads into the one buffer that the core will wipe; white space around the key is cut off in place."""
-    key = bytearray(KEY_BYTES_MAX)
-    del key[os.readv(descriptor, [key]) :]
+    """The key in the one buffer that the core will wipe; white space around it is cut off in place."""
+    key = read_private(path, "account.key_file", KEY_BYTES_MAX)
     while key[-1:].isspace():
         del key[-1]
     while key[:1].isspace():
