@@ -43,6 +43,7 @@ class MarkRegressionMonitor(threading.Thread):
         self.claims = 0
         self.sent_over_http = 0
         self.heartbeat_ns = clock.now_ns()
+        self.swept_ns = self.heartbeat_ns
         self.failure: BaseException | None = None
         self._trader = trader
         self._clock = clock
@@ -78,6 +79,7 @@ class MarkRegressionMonitor(threading.Thread):
         """One sweep; wakes the loop for what it found, or sends it when the loop stands still."""
         self.claims += self._trader.sweep(self._clock.now_ns())
         self.sweeps += 1
+        self.swept_ns = self._clock.now_ns()
         self._wake_loop()
         if self._clock.now_ns() - self.heartbeat_ns > self._stall_ns:
             self._send_myself()

@@ -73,6 +73,11 @@ class Order:
     decided_ns: int
     reason: str = ""
     path: str = ""
+    #: Edge at the decision, in basis points: of the entry, or of closing at the touch.
+    edge_bps: str | None = None
+    #: Of a flatten order: the position's edge at its entry (None when it was adopted) and when it was opened.
+    entry_edge_bps: str | None = None
+    entry_ns: int = 0
     state: OrderState = OrderState.QUEUED
     oid: int | None = None
     post_id: int | None = None

@@ -58,6 +58,9 @@ _CONSEQUENCES = (
     ("Reduce only order would increase position", Consequence.RESYNC),
 )
 
+#: Refusals that speak of the market, not of the order, by a part of their text.
+_MARKET_TROUBLES = (("trading is halted", "halted"), ("open interest", "capped"))
+
 NOTHING = Outcome(Told.NOTHING)
 
 
@@ -65,6 +68,11 @@ def consequence_of(text: str) -> Consequence:
     """The consequence of a refusal text; texts are matched by their beginning."""
     body = text.removeprefix("L1 error: ")
     return next((what for prefix, what in _CONSEQUENCES if body.startswith(prefix)), Consequence.NONE)
+
+
+def market_trouble_of(text: str) -> str | None:
+    """What a refusal says of its market, `halted` or `capped` (its open interest), or None."""
+    return next((what for part, what in _MARKET_TROUBLES if part in text.lower()), None)
 
 
 def json_of(payload: bytes) -> Any:

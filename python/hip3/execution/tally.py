@@ -12,13 +12,18 @@ from hip3.execution.outbound import Notice
 
 #: Notices kept for a shell that does not fetch them.
 NOTICES_MAX = 1000
-#: Exits kept for the status view.
+#: Exits and fills kept for the status view.
 EXITS_MAX = 200
+FILLS_MAX = 200
 
 
 @dataclass(frozen=True, slots=True)
 class Exit:
-    """One position left: why, through which path, how much, and the average price of its flatten order."""
+    """One position left: why, through which path, how much, and the average price of its flatten order.
+
+    Edges in basis points: of the entry (None when the position was adopted), and of closing when it was decided.
+    `pnl_usd` is the round trip after fees and funding, exact; None where its entry was not ours.
+    """
 
     time_ns: int
     coin: str
@@ -26,6 +31,32 @@ class Exit:
     path: str
     sz: str
     avg_px: Decimal | None
+    entry_edge_bps: str | None = None
+    exit_edge_bps: str | None = None
+    held_ns: int = 0
+    pnl_usd: Decimal | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class FillSeen:
+    """One fill that was applied, in the venue's texts; `kind` is that of its order, empty for one that is not ours."""
+
+    time_ns: int
+    coin: str
+    is_buy: bool
+    px: str
+    sz: str
+    fee: str
+    closed_pnl: str
+    kind: str
+
+
+@dataclass(frozen=True, slots=True)
+class MarketTrouble:
+    """What the venue's last refusal said of a market: `halted` or `capped`."""
+
+    time_ns: int
+    kind: str
 
 
 @dataclass(slots=True)
@@ -49,6 +80,11 @@ class Tally:
     would_be_entries: int = 0
     exit_counts: Counter[tuple[str, str]] = field(default_factory=Counter)
     exits: deque[Exit] = field(default_factory=lambda: deque(maxlen=EXITS_MAX))
+    recent_fills: deque[FillSeen] = field(default_factory=lambda: deque(maxlen=FILLS_MAX))
+    #: By coin, until a fill there; at most one for each market.
+    troubles: dict[str, MarketTrouble] = field(default_factory=dict)
+    #: Cash of a market (Engine.cash) when it was last flat: what came since is the round trip's.
+    cash_when_flat: dict[str, Decimal] = field(default_factory=dict)
     refusals: Counter[str] = field(default_factory=Counter)
     timings: Timings = field(default_factory=Timings)
     notices: deque[Notice] = field(default_factory=lambda: deque(maxlen=NOTICES_MAX))
@@ -56,6 +92,12 @@ class Tally:
     def note(self, level: str, event: str, **fields: Any) -> None:
         """Keeps one notice for the log; the oldest gives way."""
         self.notices.append(Notice(level, event, fields))
+
+    def round_trip_usd(self, coin: str, cash: Decimal) -> Decimal:
+        """Profit of the round trip that ends now, after fees and funding; the market's next one begins."""
+        before = self.cash_when_flat.get(coin, Decimal(0))
+        self.cash_when_flat[coin] = cash
+        return cash - before
 
     def count_exit(self, exit_: Exit) -> None:
         """Counts a position that was left to the last lot."""

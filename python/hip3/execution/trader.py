@@ -36,8 +36,8 @@ from hip3.execution.gates import EntryContext, EntryRefusal, refuse_entry
 from hip3.execution.orders import Order, OrderKind
 from hip3.execution.outbound import Notice, Outbound, Route
 from hip3.execution.posts import MS, Post
-from hip3.execution.replies import Consequence, consequence_of, json_of
-from hip3.execution.tally import Exit, Tally
+from hip3.execution.replies import Consequence, consequence_of, json_of, market_trouble_of
+from hip3.execution.tally import Exit, FillSeen, MarketTrouble, Tally
 
 #: How long entries rest after the venue asked for fewer requests: its own limit is one action in ten seconds.
 SLOW_DOWN_MS = 10_000
@@ -79,6 +79,8 @@ class Trader:
         self.engine = engine
         self.settings = settings
         self.state = TradingState.STARTING
+        #: Why the trader is reducing or halted; empty otherwise.
+        self.state_why = ""
         self.tally = Tally()
         self.accounts: dict[str, AccountState] = {}
         self.order_link_up = False
@@ -159,11 +161,11 @@ class Trader:
             self._control(now_ns, "lost", id=post_id)
             self.desk.on_lost(post_id, now_ns)
 
-    def stop_entries(self, now_ns: int) -> None:
+    def stop_entries(self, now_ns: int, why: str = "entries stopped") -> None:
         """No new entries from here on; what was queued ends as not sent."""
         with self._lock:
-            self._control(now_ns, "stop_entries")
-            self._stop(TradingState.REDUCING, "entries stopped", now_ns)
+            self._control(now_ns, "stop_entries", why=why)
+            self._stop(TradingState.REDUCING, why, now_ns)
 
     def resume_entries(self, now_ns: int) -> bool:
         """Entries again after `stop_entries`; False for a trader that is halted or never started."""
@@ -173,6 +175,7 @@ class Trader:
                 return False
             if self.state is TradingState.REDUCING:
                 self.state = TradingState.TRADING
+                self.state_why = ""
             self.engine.set_entries_enabled(True)
             return True
 
@@ -298,6 +301,7 @@ class Trader:
             sz=signal.sz,
             sz_decimals=self.settings.sz_decimals[signal.asset],
             decided_ns=now_ns,
+            edge_bps=signal.edge_bps,
         )
         if not self.desk.submit(order, now_ns):
             self.tally.refusals[EntryRefusal.QUEUE_FULL.value] += 1
@@ -324,6 +328,7 @@ class Trader:
             px=wanted.px,
             sz=wanted.sz,
         )
+        position = self.engine.get_position(wanted.asset)
         order = Order(
             cloid=wanted.cloid,
             kind=OrderKind.FLATTEN,
@@ -336,6 +341,9 @@ class Trader:
             decided_ns=now_ns,
             reason=wanted.reason,
             path=wanted.path,
+            edge_bps=wanted.edge_bps,
+            entry_edge_bps=position.entry_edge_bps if position else None,
+            entry_ns=position.entry_ns if position else 0,
         )
         if self.state is TradingState.HALTED:
             self.desk.refuse(order, "halted", now_ns)
@@ -358,9 +366,34 @@ class Trader:
         order = self.desk.on_fill(fill, now_ns)
         if not fill.applied:
             return
-        if order is not None and order.kind is OrderKind.FLATTEN and Decimal(fill.position) == 0:
-            left = Exit(now_ns, order.coin, order.reason, order.path, order.sz, order.avg_px)
-            self.tally.count_exit(left)
+        kind = "" if order is None else order.kind.value
+        self.tally.recent_fills.append(
+            FillSeen(now_ns, fill.coin, fill.is_buy, fill.px, fill.sz, fill.fee, fill.closed_pnl, kind)
+        )
+        self.tally.troubles.pop(fill.coin, None)
+        if Decimal(fill.position) == 0:
+            self._on_flat(fill.coin, order, now_ns)
+
+    def _on_flat(self, coin: str, order: Order | None, now_ns: int) -> None:
+        """A market's position is gone, by our flatten order or otherwise."""
+        cash = next((Decimal(row[1]) for row in self.engine.cash() if row[0] == coin), Decimal(0))
+        pnl_usd = self.tally.round_trip_usd(coin, cash)
+        if order is None or order.kind is not OrderKind.FLATTEN:
+            return
+        self.tally.count_exit(
+            Exit(
+                time_ns=now_ns,
+                coin=coin,
+                reason=order.reason,
+                path=order.path,
+                sz=order.sz,
+                avg_px=order.avg_px,
+                entry_edge_bps=order.entry_edge_bps,
+                exit_edge_bps=order.edge_bps,
+                held_ns=now_ns - order.entry_ns if order.entry_ns else 0,
+                pnl_usd=None if order.entry_edge_bps is None else pnl_usd,
+            )
+        )
 
     def _on_reply(self, reply: PostReply, now_ns: int) -> None:
         post = self.desk.posts.awaited.get(reply.id)
@@ -408,6 +441,9 @@ class Trader:
         )
 
     def _on_order_refused(self, order: Order, text: str, now_ns: int) -> None:
+        trouble = market_trouble_of(text)
+        if trouble is not None:
+            self.tally.troubles[order.coin] = MarketTrouble(now_ns, trouble)
         match consequence_of(text):
             case Consequence.SLOW_DOWN:
                 self._slowed_until_ns = now_ns + SLOW_DOWN_MS * MS
@@ -434,7 +470,7 @@ class Trader:
     def _stop(self, state: TradingState, why: str, now_ns: int) -> None:
         """No entries from here on; what was queued ends as not sent. A halt stays a halt."""
         if self.state is not TradingState.HALTED:
-            self.state = state
+            self.state, self.state_why = state, why
         self.engine.set_entries_enabled(False)
         self.desk.drop_entries(why, now_ns)
 

@@ -62,7 +62,7 @@ def _feed_control(trader: Trader, now_ns: int, control: dict[str, Any]) -> None:
         case "lost":
             trader.on_lost(control["id"], now_ns)
         case "stop_entries":
-            trader.stop_entries(now_ns)
+            trader.stop_entries(now_ns, control.get("why", "entries stopped"))
         case "flatten":
             trader.flatten(control["reason"], now_ns, control.get("assets"))
         case "resume_entries":

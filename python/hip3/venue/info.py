@@ -77,6 +77,12 @@ class Info:
         answer: dict[str, Any] = await self.ask(type="clearinghouseState", user=user, dex=dex)
         return answer
 
+    async def user_rate_limit(self, user: str) -> tuple[int, int]:
+        """Requests that the account has used, and how many it may."""
+        answer = await self.ask(type="userRateLimit", user=user)
+        with understood("userRateLimit"):
+            return int(answer["nRequestsUsed"]), int(answer["nRequestsCap"])
+
     async def user_fees(self, user: str) -> tuple[Decimal, Decimal]:
         """The taker rate with tier and staking applied, and the referral discount, as fractions."""
         answer = await self.ask(type="userFees", user=user)
