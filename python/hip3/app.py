@@ -22,11 +22,14 @@ from typing import Any
 import orjson
 from rich.console import Console
 
+from hip3.alerts.board import AlertBoard
+from hip3.alerts.watch import Watch
 from hip3.clock import Clock
 from hip3.config import Config
 from hip3.control.latch import latch_path, read_latch
 from hip3.control.server import ControlServer, control_path
 from hip3.control.service import ServiceManager
+from hip3.control.verbs import act
 from hip3.errors import ConfigError, Hip3Error, Stopped, VenueUnreachable
 from hip3.execution.backup import MarkRegressionMonitor, StaleBookReader
 from hip3.execution.submit import Dispatcher
@@ -35,12 +38,15 @@ from hip3.execution.trader import TradingState
 from hip3.loop import Loop
 from hip3.research.record import Recorder
 from hip3.startup import Stage, link_settings, open_venue, prepare
+from hip3.status.choice import Request
 from hip3.status.live import LiveView
 from hip3.status.log import Log
+from hip3.status.panels import venue_word
 from hip3.status.publish import StatusServer, socket_path
 from hip3.status.snapshot import SnapshotSource
 from hip3.status.tables import summary_table
 from hip3.venue.account import read_account
+from hip3.venue.budget import RequestBudget
 from hip3.venue.http import BlockingHttp, HttpClient
 from hip3.venue.info import Info
 from hip3.venue.link import Link
@@ -57,6 +63,8 @@ LOOK_S = 0.05
 FLATTEN_AGAIN_S = 0.25
 #: Pause between fetches of log notices.
 LOG_S = 0.1
+#: A loop that has not beaten for this long is no sign of life to the outside.
+HEALTHY_NS = 5_000_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +144,20 @@ class Session:
         self.reader = StaleBookReader(
             self.trader, self.clock, self._blocking_http().post, config.number("exit.book_age_ms_max")
         )
+        account = stage.account.user
+        self.budget = RequestBudget(Info(http), account, lambda: self.dispatcher.sent_ws + self.dispatcher.sent_http)
+        self.alerts = AlertBoard()
+        word = venue_word({"venue": stage.where.name, "mode": config.text("run.mode")})
+        where = f"hip3 {word} {account[:6]}…{account[-4:]}"
+        self.watch = Watch(config, self.clock, self.alerts, where, self._is_healthy)
         self.snapshots = SnapshotSource(self)
+        self.status = StatusServer(
+            self.snapshots.take,
+            socket_path(config, os.environ),
+            config.number("status.refresh_ms"),
+            config.number("status.viewers_max"),
+        )
+        self.control = ControlServer(self, control_path(self.status.path), latch_path(config, os.environ))
         self.service = ServiceManager(os.environ)
         self._stopping = asyncio.Event()
         self._ending = False
@@ -191,21 +212,17 @@ class Session:
     async def run(self) -> dict[str, Any]:
         """Trades until the duration ends, a signal comes or a part fails; returns the summary."""
         self._take_signals()
-        status = StatusServer(
-            self.snapshots.take,
-            socket_path(self.config, os.environ),
-            self.config.number("status.refresh_ms"),
-            self.config.number("status.viewers_max"),
-        )
-        control = ControlServer(self, control_path(status.path), latch_path(self.config, os.environ))
-        view = LiveView(self.snapshots.take, self.config.number("status.refresh_ms")) if self.on_screen else None
+        refresh_ms = self.config.number("status.refresh_ms")
+        view = LiveView(lambda: (self.snapshots.take(), 0.0), refresh_ms, self._act) if self.on_screen else None
         parts = [
             self.order_link.run(),
             self.data_link.run(),
             self._beat(),
             self._pass_on_notices(),
-            status.run(),
-            control.run(),
+            self.status.run(),
+            self.control.run(),
+            self.watch.run(self.snapshots.sample),
+            self.budget.run(),
         ]
         if view is not None:
             parts.append(view.run())
@@ -215,7 +232,7 @@ class Session:
         self._start_threads()
         try:
             await self._until_stopped(tasks)
-            self.trader.stop_entries(self.clock.now_ns())
+            self.trader.stop_entries(self.clock.now_ns(), "the run is ending")
             await self._leave_positions()
             equity = await self._venue_equity()
         finally:
@@ -228,6 +245,7 @@ class Session:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
             await self.dispatcher.close(1.0)
+            await asyncio.to_thread(self.watch.close)
             if self.recorder is not None:
                 await asyncio.to_thread(self.recorder.close)
             self.service.close()
@@ -278,11 +296,41 @@ class Session:
                 return f"the {link.name} link ({link.last_drop or 'connecting'}{missing})"
         return "the account state of " + ", ".join(d or "the main dex" for d in self.stage.dexs)
 
+    @property
+    def problems(self) -> dict[str, str]:
+        """Parts of the run that do not work and do not end it, by name."""
+        found = {
+            "status": self.status.problem,
+            "control": self.control.problem,
+            "recording": "" if self.recorder is None else self.recorder.failure,
+            "alerts": "; ".join(self.watch.problems),
+        }
+        return {name: problem for name, problem in found.items() if problem}
+
+    def _is_healthy(self) -> bool:
+        """Whether the event loop moves and the trader may act: what a dead-man's switch is told."""
+        moves = self.clock.now_ns() - self.backup.heartbeat_ns < HEALTHY_NS
+        return moves and self.trader.state in (TradingState.TRADING, TradingState.REDUCING)
+
     # ------------------------------------------------------------- control
+
+    @property
+    def venue(self) -> str:
+        """Name of the venue."""
+        return self.stage.where.name
+
+    async def _act(self, request: Request) -> str:
+        """What a key of this run's own view asked for, by the same way as any other viewer's."""
+        if request.verb == "quit":
+            return "Ctrl-C ends this run; hip3 status looks at it from elsewhere"
+        try:
+            return await asyncio.to_thread(act, self.config, request.verb, list(request.coins), request.confirmed)
+        except Hip3Error as error:
+            return str(error)
 
     def pause(self) -> str:
         """No new entries; positions and exits go on."""
-        self.trader.stop_entries(self.clock.now_ns())
+        self.trader.stop_entries(self.clock.now_ns(), "paused by the operator")
         self.log.event("warning", "paused", remedy="hip3 resume")
         held = len(self.trader.engine.positions())
         return f"paused: no entries; {held} position{'s' if held != 1 else ''} left to the exits"
@@ -320,7 +368,10 @@ class Session:
 
     async def _pass_on_notices(self) -> None:
         while True:
-            self.log.notices(self.trader.take_notices())
+            notices = self.trader.take_notices()
+            for notice in notices:
+                self.alerts.note(self.clock.now_ns(), notice.event, notice.fields)
+            self.log.notices(notices)
             await asyncio.sleep(LOG_S)
 
     # ---------------------------------------------------------------- ending

@@ -126,12 +126,19 @@ def build_parser() -> Parser:
         if verb == "flatten":
             control.add_argument("markets", nargs="*", metavar="MARKET", help="full names, such as xyz:SILVER")
             control.add_argument("--all", action="store_true", help="every position")
-        if verb == "unkill":
-            control.add_argument("--yes", action="store_true", help="do not ask for the word")
+        control.add_argument("--yes", action="store_true", help="do not ask for the word (mainnet, unkill)")
 
     status = verbs.add_parser("status", parents=[shared], help="look at a running trader")
     status.add_argument("--once", action="store_true", help="one snapshot instead of the live view")
     status.add_argument("--json", action="store_true", help="the snapshot as one JSON object")
+    status.add_argument("--svg", type=Path, metavar="FILE", help="the snapshot as a picture in a file")
+
+    alert = verbs.add_parser("alert", help="alerts: which there are, and whether a message arrives")
+    kinds = alert.add_subparsers(dest="action", metavar="ACTION", required=True, parser_class=Parser)
+    test = kinds.add_parser("test", parents=[shared], help="send one message to every service of alerts.urls_file")
+    test.add_argument("--json", action="store_true", help="print one JSON object")
+    listing = kinds.add_parser("list", help="every alert with its meaning and remedy")
+    listing.add_argument("--json", action="store_true", help="print one JSON object")
     return parser
 
 
@@ -213,7 +220,11 @@ def dispatch(args: argparse.Namespace) -> int:
         case "status":
             from hip3.status import attach
 
-            return attach.main(load_config(args), args.once, args.json)
+            return attach.main(load_config(args), args.once, args.json, args.svg)
+        case "alert":
+            from hip3.alerts import command as alerts
+
+            return alerts.show(args.json) if args.action == "list" else alerts.test(load_config(args), args.json)
         case _:
             return config_init(args) if args.action == "init" else config_show(args)
 
@@ -224,13 +235,13 @@ def control(args: argparse.Namespace) -> int:
 
     config = load_config(args)
     if args.verb == "kill":
-        return verbs.kill(config, args.reason)
+        return verbs.kill(config, args.reason, args.yes)
     if args.verb == "unkill":
         return verbs.unkill(config, args.reason, args.yes)
     coins: list[str] = getattr(args, "markets", [])
     if args.verb == "flatten" and bool(coins) == args.all:
         raise UsageError("flatten: name markets, or --all for every position")
-    return verbs.ask(config, args.verb, coins, args.reason)
+    return verbs.ask(config, args.verb, coins, args.reason, args.yes)
 
 
 def config_init(args: argparse.Namespace) -> int:

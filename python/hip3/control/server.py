@@ -1,4 +1,4 @@
-"""The control socket of a running trader: pause, resume, flatten. One JSON request, one JSON answer.
+"""The control socket of a running trader: pause, resume, flatten, and `about`. One JSON request, one JSON answer.
 
 A socket of its own beside that for status, which stays read-only. Mode 0600; the user comes from the kernel. No
 verb raises a limit, opens a position or lifts the kill latch.
@@ -27,6 +27,11 @@ _CREDENTIALS = struct.Struct("3i")
 
 class Controlled(Protocol):
     """What the verbs act on. Each returns the sentence that is told to the operator."""
+
+    @property
+    def venue(self) -> str:
+        """Name of the venue: on mainnet every verb has to be confirmed."""
+        ...
 
     def pause(self) -> str:
         """No new entries; positions and exits go on."""
@@ -86,8 +91,12 @@ class ControlServer:
         try:
             asked = orjson.loads(line)
             verb, coins, reason = asked["verb"], asked.get("coins", []), str(asked.get("reason", ""))[:REASON_MAX]
+            if verb == "about":
+                return {"status": "ok", "text": "", "venue": self._trader.venue}
             if verb not in VERBS or not all(isinstance(coin, str) for coin in coins):
                 raise ValueError(f"{verb!r} is not a verb of this trader")
+            if self._trader.venue == "mainnet" and asked.get("confirmed") is not True:
+                raise ValueError("on mainnet it needs the word typed, or --yes")
             told = self._trader.flatten(coins) if verb == "flatten" else getattr(self._trader, verb)()
         except (orjson.JSONDecodeError, KeyError, TypeError, AttributeError):
             return {"status": "err", "text": "not a request of control"}

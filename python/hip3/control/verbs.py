@@ -1,4 +1,7 @@
-"""The commands `hip3 pause`, `resume`, `flatten`, `kill`, `unkill`, as the operator's side of control."""
+"""The operator's side of control: `hip3 pause`, `resume`, `flatten`, `kill`, `unkill`, and the keys of the view.
+
+On mainnet each of them wants its word typed; a trader there takes no verb that does not say so.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +9,7 @@ import os
 import socket
 import sys
 from pathlib import Path
+from typing import Any
 
 import orjson
 
@@ -13,23 +17,48 @@ from hip3.config import Config
 from hip3.control.latch import clear_latch, latch_path, read_latch, set_latch
 from hip3.control.server import REQUEST_BYTES_MAX, TIMEOUT_S, control_path
 from hip3.errors import CheckFailed, UsageError, VenueUnreachable
-from hip3.status.publish import socket_path
+from hip3.status.publish import check_owner, socket_path
+
+WORD_MAX = 40
 
 
-def ask(config: Config, verb: str, coins: list[str], reason: str) -> int:
+def ask(config: Config, verb: str, coins: list[str], reason: str, sure: bool) -> int:
     """Sends one verb to the running trader and prints what it says. Raises Hip3Error."""
-    path = control_path(socket_path(config, os.environ))
-    request = orjson.dumps({"verb": verb, "coins": coins, "reason": reason}) + b"\n"
-    if len(request) > REQUEST_BYTES_MAX:
-        raise UsageError(f"{verb}: the markets and the reason are too long together")
-    answer = orjson.loads(_exchange(path, request))
-    if answer["status"] != "ok":
-        raise CheckFailed(f"{verb}: {answer['text']}")
+    on_mainnet = _exchange(config, {"verb": "about"})["venue"] == "mainnet"
+    if on_mainnet:
+        _confirm(verb, "this trader is on mainnet", sure)
+    answer = _exchange(config, {"verb": verb, "coins": coins, "reason": reason, "confirmed": on_mainnet})
     sys.stdout.write(f"{answer['text']}\n")
     return 0
 
 
-def _exchange(path: Path, request: bytes) -> bytes:
+def act(config: Config, verb: str, coins: list[str], confirmed: bool) -> str:
+    """What a key of the view asked for; returns the sentence for the operator. Raises Hip3Error."""
+    if verb == "kill":
+        set_latch(latch_path(config, os.environ), "a key of the status view")
+        return "killed: nothing is signed any more; hip3 unkill lifts it"
+    reason = "a key of the status view"
+    answer = _exchange(config, {"verb": verb, "coins": coins, "reason": reason, "confirmed": confirmed})
+    return str(answer["text"])
+
+
+def _exchange(config: Config, asked: dict[str, Any]) -> dict[str, Any]:
+    """One request and its answer. Raises VenueUnreachable without a trader, CheckFailed for its refusal."""
+    path = control_path(socket_path(config, os.environ))
+    request = orjson.dumps(asked) + b"\n"
+    if len(request) > REQUEST_BYTES_MAX:
+        raise UsageError(f"{asked['verb']}: the markets and the reason are too long together")
+    try:
+        answer: dict[str, Any] = orjson.loads(_spoken(path, request))
+    except orjson.JSONDecodeError:
+        raise VenueUnreachable(f"what answers at {path} is no trader of this version; update both") from None
+    if answer["status"] != "ok":
+        raise CheckFailed(f"{asked['verb']}: {answer['text']}")
+    return answer
+
+
+def _spoken(path: Path, request: bytes) -> bytes:
+    check_owner(path)
     answer = b""
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as client:
         client.settimeout(TIMEOUT_S)
@@ -46,13 +75,23 @@ def _exchange(path: Path, request: bytes) -> bytes:
     return answer
 
 
-def kill(config: Config, reason: str) -> int:
+def kill(config: Config, reason: str, sure: bool) -> int:
     """Latches: a running trader signs nothing more within milliseconds, and none starts. Raises Hip3Error."""
     path = latch_path(config, os.environ)
+    if _is_on_mainnet(config):
+        _confirm("kill", "a trader on mainnet signs nothing more, and its positions stay", sure)
     set_latch(path, reason)
     sys.stdout.write(f"killed: nothing is signed and nothing starts while {path} is there; hip3 unkill lifts it\n")
     sys.stdout.write("positions and resting orders stay as they are\n")
     return 0
+
+
+def _is_on_mainnet(config: Config) -> bool:
+    """By the running trader's word, else by the configuration: killing needs no trader."""
+    try:
+        return bool(_exchange(config, {"verb": "about"})["venue"] == "mainnet")
+    except (VenueUnreachable, CheckFailed):
+        return config.text("venue.name") == "mainnet"
 
 
 def unkill(config: Config, reason: str, sure: bool) -> int:
@@ -62,13 +101,19 @@ def unkill(config: Config, reason: str, sure: bool) -> int:
     if latch is None:
         sys.stdout.write("there is no kill latch\n")
         return 0
-    if not sure:
-        if not sys.stdin.isatty():
-            raise UsageError("unkill asks for a word on a terminal; without one it needs --yes")
-        sys.stdout.write(f"{latch.told()}\ntype unkill to let traders start again: ")
-        sys.stdout.flush()
-        if sys.stdin.readline().strip() != "unkill":
-            raise CheckFailed("the latch stays")
+    _confirm("unkill", f"{latch.told()}; traders may start again", sure)
     clear_latch(path, reason)
     sys.stdout.write("the latch is lifted; hip3 run starts again\n")
     return 0
+
+
+def _confirm(verb: str, told: str, sure: bool) -> None:
+    """Has the operator type the word, unless `--yes` was given. Raises Hip3Error."""
+    if sure:
+        return
+    if not sys.stdin.isatty():
+        raise UsageError(f"{verb} asks for a word on a terminal; without one it needs --yes")
+    sys.stdout.write(f"{told}\ntype {verb} to go on: ")
+    sys.stdout.flush()
+    if sys.stdin.readline(WORD_MAX).strip() != verb:
+        raise CheckFailed(f"{verb}: not done")

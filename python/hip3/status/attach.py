@@ -10,52 +10,78 @@ from pathlib import Path
 from typing import Any
 
 import orjson
-from rich.console import Console, Group
-from rich.text import Text
+from rich.console import Console
 from websockets.asyncio.client import unix_connect
 from websockets.exceptions import WebSocketException
 
 from hip3.config import Config
-from hip3.errors import VenueRefused, VenueUnreachable
-from hip3.status.live import LiveView
-from hip3.status.publish import socket_path
+from hip3.control.verbs import act
+from hip3.errors import CheckFailed, Hip3Error, UsageError, VenueRefused, VenueUnreachable
+from hip3.status.choice import Request
+from hip3.status.live import LiveView, console, is_unicode
+from hip3.status.publish import check_owner, socket_path
 from hip3.status.snapshot import VERSION, Snapshot
-from hip3.status.view import render
+from hip3.status.view import WIDTH_MIN, render
 
 FIRST_SNAPSHOT_TIMEOUT_S = 5.0
 SNAPSHOT_BYTES_MAX = 2**20
-#: A viewer says that the trader is silent after this many seconds without a snapshot.
-SILENT_S = 3.0
+RECONNECT_PAUSE_S = 1.0
 
 
-def main(config: Config, once: bool, as_json: bool) -> int:
+def main(config: Config, once: bool, as_json: bool, svg: Path | None = None) -> int:
     """The live view on a terminal; one snapshot with `--once`, `--json`, or where there is no terminal."""
     path = socket_path(config, os.environ)
-    if as_json or once or not sys.stdout.isatty():
+    if as_json or once or svg is not None or not sys.stdout.isatty():
         snapshot = asyncio.run(_first(path))
         if as_json:
             sys.stdout.write(orjson.dumps(snapshot).decode() + "\n")
         else:
-            console = Console()
-            console.print(render(snapshot, console.width))
+            _picture(snapshot, svg)
         return 0
-    asyncio.run(_attach(path, config.number("status.refresh_ms")))
+    asyncio.run(_attach(config, path))
     return 0
 
 
+def _picture(snapshot: Snapshot, svg: Path | None) -> None:
+    """One picture on standard output, or as an SVG file. Raises Hip3Error."""
+    shown = console()
+    if shown.width < WIDTH_MIN:
+        raise UsageError(f"a terminal of {shown.width} columns is too narrow; widen it to {WIDTH_MIN}, or use --json")
+    picture = render(snapshot, shown.width, unicode=is_unicode(shown))
+    if svg is None:
+        shown.print(picture)
+        return
+    with Path(os.devnull).open("w", encoding="utf-8") as nowhere:
+        recorder = Console(record=True, width=shown.width, file=nowhere, force_terminal=True, markup=False)
+        recorder.print(picture)
+        try:
+            recorder.save_svg(str(svg), title="hip3 status")
+        except OSError as error:
+            raise CheckFailed(f"--svg: {svg}: {error.strerror}") from error
+
+
 async def _first(path: Path) -> Snapshot:
-    async with _Connection(path) as viewer, asyncio.timeout(FIRST_SNAPSHOT_TIMEOUT_S):
-        return read(await viewer.recv())
+    try:
+        async with _Connection(path) as viewer, asyncio.timeout(FIRST_SNAPSHOT_TIMEOUT_S):
+            return read(await viewer.recv())
+    except (WebSocketException, TimeoutError) as error:
+        why = str(error) or f"no snapshot within {FIRST_SNAPSHOT_TIMEOUT_S:g} s"
+        raise VenueUnreachable(
+            f"the trader at {path} shows nothing ({why}); is it stopped, or watched by too many?"
+        ) from None
 
 
 def read(text: str | bytes) -> Snapshot:
-    """Decodes a snapshot; VenueRefused for one of another version."""
-    snapshot: Snapshot = orjson.loads(text)
-    if snapshot.get("version") != VERSION:
-        raise VenueRefused(
-            f"the running trader speaks status version {snapshot.get('version')}, this one {VERSION}: update both"
-        )
-    return snapshot
+    """Decodes a snapshot; VenueRefused for what is none, or one of another version."""
+    try:
+        snapshot = orjson.loads(text)
+        version = snapshot["version"]
+    except (orjson.JSONDecodeError, KeyError, TypeError):
+        raise VenueRefused("what answers on the status socket is no trader; name another with status.socket") from None
+    if version != VERSION:
+        raise VenueRefused(f"the running trader speaks status version {version}, this one {VERSION}: update both")
+    found: Snapshot = snapshot
+    return found
 
 
 class _Connection:
@@ -66,9 +92,10 @@ class _Connection:
         self._viewer: Any = None
 
     async def __aenter__(self) -> Any:
+        check_owner(self._path)
         try:
             self._viewer = await unix_connect(str(self._path), max_size=SNAPSHOT_BYTES_MAX, compression=None)
-        except (OSError, WebSocketException) as error:
+        except (OSError, WebSocketException, EOFError) as error:
             raise VenueUnreachable(f"no trader at {self._path} ({error}); start one with `hip3 run`") from None
         return self._viewer
 
@@ -76,28 +103,39 @@ class _Connection:
         await self._viewer.close()
 
 
-async def _attach(path: Path, refresh_ms: int) -> None:
-    latest: list[Any] = [await _first(path), time.monotonic()]
+async def _attach(config: Config, path: Path) -> None:
+    """The live view. A trader that ends leaves its last snapshot under a banner; another that starts is followed."""
+    latest: tuple[Snapshot, float] = (await _first(path), time.monotonic())
 
     async def follow() -> None:
+        nonlocal latest
         while True:
             try:
                 async with _Connection(path) as viewer:
                     async for text in viewer:
-                        latest[:] = [read(text), time.monotonic()]
+                        latest = (read(text), time.monotonic())
             except (VenueUnreachable, WebSocketException):
-                await asyncio.sleep(1)
+                pass
+            await asyncio.sleep(RECONNECT_PAUSE_S)
 
-    class Attached(LiveView):
-        def draw(self) -> Any:
-            shown = super().draw()
-            silent_s = time.monotonic() - latest[1]
-            if silent_s > SILENT_S:
-                return Group(Text(f" no word from the trader for {silent_s:.0f} s ", style="white on red"), shown)
-            return shown
+    def take() -> tuple[Snapshot, float]:
+        return latest[0], time.monotonic() - latest[1]
 
+    async def do(request: Request) -> str:
+        if request.verb == "quit":
+            return ""
+        try:
+            return await asyncio.to_thread(act, config, request.verb, list(request.coins), request.confirmed)
+        except Hip3Error as error:
+            return str(error)
+
+    view = asyncio.create_task(LiveView(take, config.number("status.refresh_ms"), do).run())
     follower = asyncio.create_task(follow())
     try:
-        await Attached(lambda: latest[0], refresh_ms).run()
+        done, _ = await asyncio.wait([view, follower], return_when=asyncio.FIRST_COMPLETED)
+        for task in done:
+            task.result()
     finally:
-        follower.cancel()
+        for task in (view, follower):
+            task.cancel()
+        await asyncio.gather(view, follower, return_exceptions=True)

@@ -3,30 +3,88 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+import io
+import sys
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
 
 from rich.console import Console, RenderableType
 from rich.live import Live
 
+from hip3.status.choice import Choice, Request, press
+from hip3.status.keyboard import Keyboard
 from hip3.status.snapshot import Snapshot
-from hip3.status.view import render
+from hip3.status.view import chosen, render
+
+#: The snapshot to show and the seconds since it was taken.
+Take = Callable[[], tuple[Snapshot, float]]
+#: Does what a key asked for and says what came of it.
+Act = Callable[[Request], Awaitable[str]]
+#: Keys that wait to be handled; more are dropped.
+KEYS_MAX = 64
+
+
+def console() -> Console:
+    """A console on which no text is markup. It follows `NO_COLOR`, `COLUMNS` and the terminal's own size."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # A terminal that lacks a character shows a question mark, and the trader goes on.
+        sys.stdout.reconfigure(errors="replace")
+    return Console(markup=False, highlight=False, emoji=False)
+
+
+def is_unicode(console: Console) -> bool:
+    """Whether bars and sparklines can be written to it."""
+    return console.encoding.lower().startswith("utf")
 
 
 class LiveView:
-    """Draws a snapshot each `refresh_ms` until cancelled; `take` gives the snapshot of now."""
+    """Draws a snapshot each `refresh_ms`, and at each key, until cancelled or quit."""
 
-    def __init__(self, take: Callable[[], Snapshot], refresh_ms: int) -> None:
+    def __init__(self, take: Take, refresh_ms: int, act: Act) -> None:
+        self.choice = Choice()
         self._take = take
         self._refresh_s = refresh_ms / 1000
-        self._console = Console()
+        self._act = act
+        self._console = console()
+        self._keys: asyncio.Queue[str] = asyncio.Queue(KEYS_MAX)
 
     def draw(self) -> RenderableType:
         """What the terminal shows now, for its present size."""
-        return render(self._take(), self._console.width, self._console.height)
+        snapshot, silent_s = self._shown()
+        size = self._console.size
+        unicode = is_unicode(self._console)
+        return render(snapshot, size.width, size.height, self.choice, silent_s=silent_s, unicode=unicode)
+
+    def _shown(self) -> tuple[Snapshot, float]:
+        snapshot, silent_s = self._take()
+        return (self.choice.frozen, 0.0) if self.choice.frozen is not None else (snapshot, silent_s)
 
     async def run(self) -> None:
         """Keeps the terminal's alternate screen up to date; drawing happens on a thread of its own."""
-        with Live(console=self._console, screen=True, auto_refresh=False) as live:
+        with Keyboard(self._on_key), Live(console=self._console, screen=True, auto_refresh=False) as live:
             while True:
                 await asyncio.to_thread(lambda: live.update(self.draw(), refresh=True))
-                await asyncio.sleep(self._refresh_s)
+                try:
+                    async with asyncio.timeout(self._refresh_s):
+                        key = await self._keys.get()
+                except TimeoutError:
+                    continue
+                if await self._press(key):
+                    return
+
+    def _on_key(self, key: str) -> None:
+        if not self._keys.full():
+            self._keys.put_nowait(key)
+
+    async def _press(self, key: str) -> bool:
+        """Whether the view ends with this key."""
+        snapshot, _ = self._shown()
+        self.choice, request = press(self.choice, key, snapshot, chosen(snapshot, self.choice))
+        if request is None:
+            return False
+        if request.verb == "quit":
+            told = await self._act(request)
+            self.choice = replace(self.choice, answer=told)
+            return not told
+        self.choice = replace(self.choice, answer=await self._act(request))
+        return False

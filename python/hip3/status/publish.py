@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import pwd
 import socket
 import stat
 from collections.abc import Callable, Mapping
@@ -18,11 +19,13 @@ from websockets.asyncio.server import ServerConnection, unix_serve
 from websockets.exceptions import ConnectionClosed
 
 from hip3.config import Config
-from hip3.errors import ConfigError
+from hip3.errors import ConfigError, VenueUnreachable
 from hip3.status.snapshot import Snapshot
 
 REQUEST_BYTES_MAX = 4096
 SEND_TIMEOUT_S = 1.0
+#: A snapshot is shared by viewers for this share of the refresh interval, so that each still sees every refresh.
+FRESH_SHARE = 0.9
 #: Longest path of a Unix socket on Linux.
 PATH_BYTES_MAX = 107
 
@@ -40,6 +43,23 @@ def socket_path(config: Config, environment: Mapping[str, str]) -> Path:
     if len(os.fsencode(path)) > PATH_BYTES_MAX:
         raise ConfigError(f"status.socket: {path} is longer than a socket path may be ({PATH_BYTES_MAX} bytes)")
     return path
+
+
+def check_owner(path: Path) -> None:
+    """VenueUnreachable for a socket of another user, whoever asks: what it says is not to be believed."""
+    try:
+        found = path.lstat()
+    except OSError:
+        return
+    if found.st_uid != os.getuid():
+        raise VenueUnreachable(f"{path} belongs to {_name_of(found.st_uid)}; ask as that user: sudo -u NAME hip3 …")
+
+
+def _name_of(uid: int) -> str:
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:
+        return f"user {uid}"
 
 
 def open_socket(path: Path) -> socket.socket:
@@ -70,7 +90,7 @@ def open_socket(path: Path) -> socket.socket:
 
 
 class StatusServer:
-    """Publishes snapshots while anybody looks; taking none costs nothing."""
+    """Publishes snapshots while anybody looks; taking none costs nothing. One snapshot serves all viewers."""
 
     def __init__(self, take: Callable[[], Snapshot], path: Path, refresh_ms: int, viewers_max: int) -> None:
         self.path = path
@@ -79,13 +99,15 @@ class StatusServer:
         self._refresh_s = refresh_ms / 1000
         self._viewers_max = viewers_max
         self._viewers = 0
+        self._body = ""
+        self._taken_s = float("-inf")
 
     async def run(self) -> None:
         """Serves until cancelled. A socket that cannot be had is a `problem`, never the end of a run."""
         try:
             server = open_socket(self.path)
         except (OSError, ConfigError) as error:
-            self.problem = f"no status socket: {error}"
+            self.problem = f"no status socket: {error}; end the other trader, or set status.socket"
             await asyncio.Event().wait()
             return
         try:
@@ -94,6 +116,14 @@ class StatusServer:
         finally:
             self.path.unlink(missing_ok=True)
 
+    def _newest(self) -> str:
+        """The snapshot of this refresh: taken for the first viewer that wants it, shared by the others."""
+        now_s = asyncio.get_running_loop().time()
+        if now_s - self._taken_s >= self._refresh_s * FRESH_SHARE:
+            self._taken_s = now_s
+            self._body = orjson.dumps(self._take()).decode()
+        return self._body
+
     async def _serve(self, viewer: ServerConnection) -> None:
         if self._viewers >= self._viewers_max:
             await viewer.close(1013, "too many viewers")
@@ -101,9 +131,8 @@ class StatusServer:
         self._viewers += 1
         try:
             while True:
-                body = orjson.dumps(self._take()).decode()
                 async with asyncio.timeout(SEND_TIMEOUT_S):
-                    await viewer.send(body)
+                    await viewer.send(self._newest())
                 await asyncio.sleep(self._refresh_s)
         except (ConnectionClosed, TimeoutError):
             return

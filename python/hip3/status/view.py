@@ -1,158 +1,183 @@
-"""The terminal view: a pure function from a snapshot to something rich can draw."""
+"""The terminal view: a pure function from a snapshot, what the viewer chose, and a size to what rich can draw."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 from rich.console import Group, RenderableType
-from rich.panel import Panel
-from rich.table import Table
 from rich.text import Text
 
+from hip3.status import panels
+from hip3.status.cells import ASCII, UNICODE, age, bps, plain, span, sparkline, threshold_text
+from hip3.status.choice import HELP, SORTS, Choice
+from hip3.status.grid import beside
+from hip3.status.panels import Look
 from hip3.status.snapshot import Snapshot
 
-VENUE_STYLES = {"sim": "black on cyan", "testnet": "black on yellow", "mainnet": "white on red"}
-STATE_STYLES = {"trading": "green", "starting": "yellow", "reducing": "yellow", "halted": "bold red"}
-#: Width from which the columns for ages and oracle are shown.
-WIDE = 150
-BAR_CELLS = 10
+#: Narrower than this nothing can be told.
+WIDTH_MIN = 40
+KEYS = "?:help p:pause /:filter s:sort Enter:detail f:freeze F:flatten K:kill q:quit"
+#: Rows of orders, fills and exits, at most.
+RECENT_ROWS = 5
+#: Alerts shown, fewer on a low terminal; each may take two lines.
+ALERTS_SHOWN = 4
+ALERT_LINES = 2
+HIGH = 36
+#: Lines of the header by `Look.size`; of a table besides its rows (title or blank, names, rule); of the counters.
+HEADER_LINES = (4, 6, 5, 3)
+TABLE_LINES = 3
+COUNTER_LINES = 3
+#: Market rows that the tables of what happened last leave room for.
+MARKETS_MIN = 5
+#: A viewer says that the trader is silent after this many seconds without a snapshot.
+SILENT_S = 3.0
 
 
-def render(snapshot: Snapshot, width: int, height: int = 50) -> RenderableType:
-    """The whole view for a terminal of `width` columns and `height` lines; no value is read as markup."""
-    if width < 40:
-        return Text("widen the terminal to 40 columns or more", overflow="fold")
-    wide = width >= WIDE
-    parts: list[RenderableType] = [_header(snapshot["header"], wide)]
-    if snapshot["positions"]:
-        parts.append(_positions(snapshot["positions"], wide))
-    rest = max(4, height - 16 - len(snapshot["positions"]))
-    parts.append(_markets(snapshot["markets"][: max(3, rest - 6)], wide))
-    parts.append(_orders(snapshot["orders"][:4], wide))
-    if snapshot["exits"]:
-        parts.append(_exits(snapshot["exits"][:4]))
-    parts += [Text(f"{a['level']}: {a['event']} {a['text']}", style="yellow") for a in snapshot["alerts"][-2:]]
+def render(
+    snapshot: Snapshot,
+    width: int,
+    height: int = 60,
+    choice: Choice | None = None,
+    *,
+    silent_s: float = 0.0,
+    unicode: bool = True,
+) -> RenderableType:
+    """The whole view for a terminal of `width` columns and `height` lines; no value is read as markup.
+
+    Without a `choice` it is a picture, else it has a line of keys. `silent_s`: seconds since the last snapshot.
+    """
+    if width < WIDTH_MIN:
+        return Text(f"widen the terminal to {WIDTH_MIN} columns or more", overflow="fold")
+    look = Look(width, UNICODE if unicode else ASCII)
+    parts: list[RenderableType] = []
+    if silent_s > SILENT_S:
+        parts.append(
+            _banner(f"NO WORD from the trader since {_clock(snapshot)} ({span(silent_s)})", "bold white on red")
+        )
+    if choice is not None and choice.frozen is not None:
+        parts.append(_banner(f"FROZEN at {_clock(snapshot)}; f goes on", "bold black on cyan"))
+    parts.append(panels.header_lines(snapshot["header"], look))
+    alerts = snapshot["alerts"][: ALERTS_SHOWN if height >= HIGH else 1]
+    if alerts:
+        parts.append(panels.alerts(alerts, look))
+    if choice is not None and choice.showing_help:
+        parts += [Text(), *(Text(line) for line in HELP)]
+    elif choice is not None and choice.detail and choice.selected is not None:
+        parts.append(_detail(snapshot, choice.selected, look))
+    else:
+        taken = len(parts) - 1 + HEADER_LINES[look.size] + ALERT_LINES * len(alerts) + (choice is not None)
+        parts += _tables(snapshot, look, height - taken, choice)
+    if choice is not None:
+        parts.append(_prompt(choice))
     return Group(*parts)
 
 
-def _header(header: dict[str, Any], wide: bool) -> RenderableType:
-    line = Text()
-    word = "LIVE" if header["venue"] == "mainnet" else header["venue"].upper()
-    line.append(f" {word} ", style=VENUE_STYLES.get(header["venue"], "reverse"))
-    line.append(f" {header['mode']}  ")
-    line.append(header["state"], style=STATE_STYLES.get(header["state"], ""))
-    line.append(f"  up {header['uptime_s']:.0f} s  {header['account']}")
-    links = Text("links ")
-    for name in ("order", "data"):
-        up = header[f"{name}_link"]
-        links.append(f"{name} {'up' if up else 'DOWN'} ", style="green" if up else "bold red")
-    links.append(f" data {header['data_age_ms']} ms old")
-    money = Text(f"equity {float(header['equity_usd']):,.2f} USD  PnL ")
-    pnl = float(header["pnl_usd"])
-    money.append(f"{pnl:+,.2f}", style="green" if pnl >= 0 else "red")
-    money.append(f"  entries {header['entries']}  exits {header['exits']}  fills {header['fills']}")
-    decision, wire = header["frame_to_decision_ns"], header["exit_to_wire_ns"]
-    speed = Text(f"frame to decision p50 {_us(decision['p50'])} p99 {_us(decision['p99'])}")
-    speed.append(f"  exit to wire p99 {_us(wire['p99'])}  in flight {header['in_flight']}")
-    lines = [line, Text.assemble(money, "  ", links), speed] if wide else [line, money, links, speed]
-    return Panel(Group(*lines), title="hip3", title_align="left")
+def _banner(text: str, style: str) -> Text:
+    return Text(f" {text} ", style=style)
 
 
-def _positions(rows: list[dict[str, Any]], wide: bool) -> RenderableType:
-    table = Table(title="positions", title_justify="left", expand=True)
-    columns = ["market", "size", "entry", "edge in", "edge now", "PnL", "held"]
-    for name in columns:
-        table.add_column(name, justify="left" if name == "market" else "right", no_wrap=True)
-    for row in rows:
-        pnl = Text("–") if row["pnl_usd"] is None else Text(f"{float(row['pnl_usd']):+.2f}")
-        held = f"{row['held_s']:.0f} s" + (" leaving" if row["is_flattening"] else "")
-        table.add_row(
-            Text(row["coin"]),
-            row["szi"],
-            row["entry_px"],
-            _bps(row["entry_edge_bps"]),
-            _bps(row["edge_bps"]),
-            pnl,
-            held,
-        )
-    return table
+def _clock(snapshot: Snapshot) -> str:
+    return f"{datetime.fromtimestamp(snapshot['time_ms'] / 1000, UTC):%Y-%m-%d %H:%M:%S} UTC"
 
 
-def _markets(rows: list[dict[str, Any]], wide: bool) -> RenderableType:
-    table = Table(title="markets, nearest to their threshold first", title_justify="left", expand=True)
-    columns = ["market", "bid", "ask", "buy", "sell", "threshold", "state"]
-    if wide:
-        columns = [
-            "market",
-            "bid",
-            "ask",
-            "oracle",
-            "ages ms",
-            "buy",
-            "sell",
-            "threshold",
-            "updates",
-            "state",
-        ]
-    for name in columns:
-        table.add_column(name, justify="left" if name in ("market", "threshold") else "right", no_wrap=True)
-    for row in rows:
-        ages = f"{_dash(row['book_age_ms'])}/{_dash(row['oracle_age_ms'])}"
-        cells: dict[str, RenderableType] = {
-            "market": Text(row["market"] if wide else row["coin"]),
-            "bid": _dash(row["bid_px"]),
-            "ask": _dash(row["ask_px"]),
-            "oracle": _dash(row["oracle_px"]),
-            "ages ms": ages,
-            "buy": _bps(row["buy_edge_bps"]),
-            "sell": _bps(row["sell_edge_bps"]),
-            "threshold": threshold_bar(row, bar=wide),
-            "updates": str(row["updates"]),
-            "state": Text(row["state"], style="green" if row["state"] == "ready" else "yellow"),
-        }
-        table.add_row(*(cells[name] for name in columns))
-    return table
+def chosen(snapshot: Snapshot, choice: Choice | None) -> list[dict[str, Any]]:
+    """The markets that the viewer asked for, in the order asked for."""
+    rows: list[dict[str, Any]] = snapshot["markets"]
+    if choice is None:
+        return rows
+    wanted = choice.filter.lower()
+    return sorted(
+        (row for row in rows if wanted in row["market"].lower() + row["coin"].lower()), key=SORTS[choice.sort]
+    )
 
 
-def threshold_bar(row: dict[str, Any], *, bar: bool) -> Text:
-    """How near a market came to its threshold: `max 24.47 / 40 → 61%`, with a bar where there is room."""
-    pct = row["threshold_pct"]
-    style = "bold green" if pct >= 100 else "cyan" if pct >= 50 else "dim"
-    told = f"{row['max_edge_bps']:.2f} / {row['threshold_bps']:g} → {pct:.0f}%"
-    if not bar:
-        return Text(told, style=style)
-    cells = min(BAR_CELLS, int(pct * BAR_CELLS / 100))
-    return Text("█" * cells + "·" * (BAR_CELLS - cells) + " max " + told, style=style)
+def _tables(snapshot: Snapshot, look: Look, lines: int, choice: Choice | None) -> list[RenderableType]:
+    """Positions, markets, and what happened last, in so many lines; the least important gives way first."""
+    held = snapshot["positions"]
+    above = len(held) + TABLE_LINES if held else 1
+    side_by_side = look.size >= 3
+    tables = 1 if side_by_side else 2
+    room = lines - above - 1 - TABLE_LINES
+    recent = min(RECENT_ROWS, (room - MARKETS_MIN - COUNTER_LINES) // tables - TABLE_LINES)
+    if recent > 0:
+        room -= tables * (recent + TABLE_LINES) + COUNTER_LINES
+    rows = chosen(snapshot, choice)
+    selected = choice.selected if choice is not None else None
+    shown = _around(rows, selected, max(1, room))
+    parts: list[RenderableType] = [
+        panels.positions(held, look) if held else Text("no positions", style="dim"),
+        Text(),
+        panels.markets(shown, len(rows), look, order=_order(choice), selected=selected),
+    ]
+    if recent > 0:
+        parts += [*_recent(snapshot, look, recent, side_by_side), Text(), panels.counters(snapshot, look)]
+    return parts
 
 
-def _orders(rows: list[dict[str, Any]], wide: bool) -> RenderableType:
-    table = Table(title="orders", title_justify="left", expand=True)
-    for name in ("market", "kind", "side", "px", "filled", "state"):
-        table.add_column(name, no_wrap=True)
-    for row in rows:
-        state = row["state"] + (f" ({row['why']})" if wide and row["why"] else "")
-        filled = f"{row['filled_sz']} of {row['sz']}"
-        table.add_row(Text(row["coin"]), row["kind"], row["side"], row["px"], filled, Text(state))
-    return table
+def _order(choice: Choice | None) -> str:
+    if choice is None:
+        return "threshold"
+    return f"{choice.sort}, filter {choice.filter}" if choice.filter else choice.sort
 
 
-def _exits(rows: list[dict[str, Any]]) -> RenderableType:
-    table = Table(title="exits", title_justify="left", expand=True)
-    for name in ("market", "reason", "path", "size", "at", "ago"):
-        table.add_column(name, no_wrap=True)
-    for row in rows:
-        cells = [Text(row["coin"]), row["reason"], row["path"], row["sz"], _dash(row["avg_px"])]
-        table.add_row(*cells, f"{row['age_s']:.0f} s")
-    return table
+def _around(rows: Sequence[dict[str, Any]], selected: str | None, room: int) -> Sequence[dict[str, Any]]:
+    """As many rows as there is room for, with the selected one among them."""
+    place = next((i for i, row in enumerate(rows) if row["coin"] == selected), 0)
+    first = max(0, min(place - room // 2, len(rows) - room))
+    return rows[first : first + room]
 
 
-def _dash(value: Any) -> str:
-    return "–" if value is None else str(value)
+def _recent(snapshot: Snapshot, look: Look, rows: int, side_by_side: bool) -> list[RenderableType]:
+    exits = panels.exits(snapshot["exits"][:rows], look)
+    orders = panels.orders(snapshot["orders"][:rows], look)
+    if not side_by_side:
+        return [Text(), exits, Text(), orders]
+    return [Text(), beside([exits, orders, panels.fills(snapshot["fills"][:rows], look)])]
 
 
-def _bps(text: str | None) -> str:
-    return "–" if text is None else f"{float(text):.1f}"
+def _detail(snapshot: Snapshot, coin: str, look: Look) -> RenderableType:
+    """Everything about one market."""
+    row = next((row for row in snapshot["markets"] if row["coin"] == coin), None)
+    if row is None:
+        return Text(f"{coin} is not traded any more")
+    facts = [
+        ("state", row["state"]),
+        ("bid", f"{row['bid_px']} × {row['bid_sz']}, {age(row['book_age_ms'])} old"),
+        ("ask", f"{row['ask_px']} × {row['ask_sz']}"),
+        ("oracle", f"{row['oracle_px']}, {age(row['oracle_age_ms'])} old, moved {age(row['oracle_changed_ms'])} ago"),
+        ("mark", str(row["mark_px"])),
+        ("edge now", f"buy {bps(row['buy_edge_bps'])}, sell {bps(row['sell_edge_bps'])} bps"),
+        ("edges seen", f"p50 {row['p50_bps']}, p90 {row['p90_bps']}, p99 {row['p99_bps']} bps"),
+        ("updates", f"{row['updates']:,}"),
+    ]
+    lines = [Text.assemble((f"{name:<12}", "dim"), plain(told)) for name, told in facts]
+    lines.append(Text.assemble((f"{'threshold':<12}", "dim"), threshold_text(row, look.glyphs, 20)))
+    spark = sparkline(row["edges_bps"], row["threshold_bps"], len(row["edges_bps"]), look.glyphs)
+    lines.append(Text.assemble((f"{'last 4 min':<12}", "dim"), (spark, "cyan")))
+    parts: list[RenderableType] = [Text(), Text(row["market"] + "  " + coin, style="bold"), *lines]
+    own = {name: [r for r in snapshot[name] if r["coin"] == coin] for name in ("positions", "exits", "orders", "fills")}
+    for name, panel in (
+        ("positions", panels.positions),
+        ("exits", panels.exits),
+        ("orders", panels.orders),
+        ("fills", panels.fills),
+    ):
+        if own[name]:
+            parts += [Text(), panel(own[name][:8], look)]
+    return Group(*parts)
 
 
-def _us(ns: float) -> str:
-    return f"{ns / 1000:.0f} µs" if ns < 10_000_000 else f"{ns / 1_000_000:.0f} ms"
+def _prompt(choice: Choice) -> Text:
+    """The last line: a question, what is being typed, an answer, or the keys."""
+    if choice.asking is not None:
+        told = f"{choice.asking.told}: type {choice.asking.word} and Enter, Esc for no: {choice.typed}_"
+        return Text(told, style="bold white on red")
+    if choice.typing_filter:
+        return Text(f"filter: {choice.typed}_  (Enter keeps it, Esc clears it)", style="reverse")
+    return (
+        Text(choice.answer, style="bold")
+        if choice.answer
+        else Text(KEYS, style="dim", overflow="ellipsis", no_wrap=True)
+    )
