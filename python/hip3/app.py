@@ -241,6 +241,7 @@ class Session:
             self.backup.stop()
             self.reader.stop()
             self.loop.stop()
+            await self.status.end()
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)

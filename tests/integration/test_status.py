@@ -17,6 +17,7 @@ from pathlib import Path
 import orjson
 import pytest
 from websockets.asyncio.server import ServerConnection, unix_serve
+from websockets.sync.client import unix_connect
 
 WAIT_S = 30.0
 HIP3 = [sys.executable, "-m", "hip3"]
@@ -173,6 +174,16 @@ def test_one_snapshot_has_what_an_operator_needs(trader: subprocess.Popen[str], 
     status, out, err = told("status", "--once", *sets, COLUMNS="20")
     assert (status, out) == (2, "")
     assert err == "hip3: a terminal of 20 columns is too narrow; widen it to 40, or use --json\n"
+
+
+def test_a_viewer_is_left_with_the_reason_of_the_end(
+    trader: subprocess.Popen[str], sets: list[str], tmp_path: Path
+) -> None:
+    with unix_connect(str(tmp_path / "s.sock")) as viewer:
+        assert json.loads(viewer.recv(WAIT_S))["header"]["state"] == "trading"
+        trader.send_signal(signal.SIGINT)
+        *_, last = viewer
+    assert json.loads(last)["header"]["state_why"] == "the run is ending"
 
 
 def test_a_picture_is_kept_as_svg(trader: subprocess.Popen[str], sets: list[str], tmp_path: Path) -> None:

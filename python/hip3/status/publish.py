@@ -7,6 +7,7 @@ misses those in between, and never delays the trader.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import pwd
 import socket
@@ -101,6 +102,9 @@ class StatusServer:
         self._viewers = 0
         self._body = ""
         self._taken_s = float("-inf")
+        self._ending = asyncio.Event()
+        self._left = asyncio.Event()
+        self._left.set()
 
     async def run(self) -> None:
         """Serves until cancelled. A socket that cannot be had is a `problem`, never the end of a run."""
@@ -116,6 +120,14 @@ class StatusServer:
         finally:
             self.path.unlink(missing_ok=True)
 
+    async def end(self) -> None:
+        """Sends every viewer one last snapshot, so that the reason of an end is what they are left with."""
+        self._taken_s = float("-inf")
+        self._ending.set()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(SEND_TIMEOUT_S):
+                await self._left.wait()
+
     def _newest(self) -> str:
         """The snapshot of this refresh: taken for the first viewer that wants it, shared by the others."""
         now_s = asyncio.get_running_loop().time()
@@ -129,12 +141,22 @@ class StatusServer:
             await viewer.close(1013, "too many viewers")
             return
         self._viewers += 1
+        self._left.clear()
         try:
-            while True:
+            is_last = False
+            while not is_last:
+                is_last = self._ending.is_set()
                 async with asyncio.timeout(SEND_TIMEOUT_S):
                     await viewer.send(self._newest())
-                await asyncio.sleep(self._refresh_s)
+                await self._pause()
         except (ConnectionClosed, TimeoutError):
             return
         finally:
             self._viewers -= 1
+            if self._viewers == 0:
+                self._left.set()
+
+    async def _pause(self) -> None:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(self._refresh_s):
+                await self._ending.wait()
