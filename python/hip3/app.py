@@ -39,6 +39,7 @@ from hip3.loop import Loop
 from hip3.research.record import Recorder
 from hip3.startup import Stage, link_settings, open_venue, prepare
 from hip3.status.choice import Request
+from hip3.status.lines import LineWriter
 from hip3.status.live import LiveView
 from hip3.status.log import Log
 from hip3.status.panels import venue_word
@@ -63,6 +64,8 @@ LOOK_S = 0.05
 FLATTEN_AGAIN_S = 0.25
 #: Pause between fetches of log notices.
 LOG_S = 0.1
+#: What of the log is not read for so long at the end of a run is left.
+LOG_DRAIN_S = 1.0
 #: A loop that has not beaten for this long is no sign of life to the outside.
 HEALTHY_NS = 5_000_000_000
 
@@ -112,7 +115,10 @@ async def run(config: Config, options: RunOptions) -> dict[str, Any]:
         http = HttpClient(where.http_url, config.number("links.http_timeout_ms") / 1000)
         stack.push_async_callback(http.close)
         stage = await prepare(config, where, signer, Info(http))
-        return await Session(config, options, stage, http).run()
+        session = Session(config, options, stage, http)
+        if session.lines is not None:
+            stack.callback(session.lines.close, LOG_DRAIN_S)
+        return await session.run()
 
 
 class Session:
@@ -129,7 +135,10 @@ class Session:
         self.on_screen = sys.stdout.isatty() and not options.headless and not options.json
         form = config.text("log.format")
         as_json = form == "json" or (form == "auto" and not sys.stderr.isatty())
-        self.log = Log(sys.stderr, self.clock.now_ns, muted=self.on_screen, as_json=as_json)
+        # The view has the terminal to itself; what is not a terminal takes lines always.
+        hidden = self.on_screen and sys.stderr.isatty()
+        self.lines = None if hidden else LineWriter(sys.stderr.fileno())
+        self.log = Log(self.lines.put if self.lines else lambda line: True, self.clock.now_ns, as_json=as_json)
         self.recorder = self._open_recorder()
         record = self.recorder.write if self.recorder is not None else None
         if record is not None:
@@ -305,6 +314,7 @@ class Session:
             "control": self.control.problem,
             "recording": "" if self.recorder is None else self.recorder.failure,
             "alerts": "; ".join(self.watch.problems),
+            "log": self.lines.failure if self.lines else "",
         }
         return {name: problem for name, problem in found.items() if problem}
 

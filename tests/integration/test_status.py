@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import fcntl
 import json
 import os
 import re
@@ -145,8 +146,10 @@ def test_the_live_view_takes_its_keys(trader: subprocess.Popen[str], sets: list[
 
 
 @pytest.mark.timeout(120)
-def test_a_run_on_a_terminal_shows_the_same_view_and_ends_with_ctrl_c(sets: list[str], open_terminal: Open) -> None:
-    screen = open_terminal(" ".join([*HIP3, "run", "--seed", "7", *sets]), NO_COLOR="1")
+def test_a_run_on_a_terminal_shows_the_same_view_and_ends_with_ctrl_c(
+    sets: list[str], open_terminal: Open, tmp_path: Path
+) -> None:
+    screen = open_terminal(" ".join([*HIP3, "run", "--seed", "7", *sets, f"2>{tmp_path}/log"]), NO_COLOR="1")
     screen.until("TRADING", "markets (36)", "?:help")
     assert not re.search(r"\x1b\[[34][0-7]m", screen.shown(styled=True)), "NO_COLOR is respected"
     screen.keys("q")
@@ -155,6 +158,23 @@ def test_a_run_on_a_terminal_shows_the_same_view_and_ends_with_ctrl_c(sets: list
     screen.until("REDUCING: paused by the operator")
     screen.keys("C-c")
     assert "flatten orders" in screen.until("ended with 130")
+    assert '"event":"paused"' in (tmp_path / "log").read_text(encoding="utf-8"), "the view hides lines from itself only"
+
+
+def test_a_log_that_nobody_reads_does_not_hinder_the_run(sets: list[str]) -> None:
+    reading, writing = os.pipe()
+    fcntl.fcntl(writing, fcntl.F_SETPIPE_SZ, 4096)
+    command = [*HIP3, "run", "--headless", "--json", "--seed", "7", "--duration", "6", *sets]
+    done = subprocess.run(
+        [*command, "--set", "edges.period_ms=1000"], stdout=subprocess.PIPE, stderr=writing, timeout=WAIT_S
+    )
+    os.close(writing)
+    summary = json.loads(done.stdout)
+    assert (done.returncode, summary["state"]) == (0, "reducing")
+    assert summary["entries"] > 0
+    assert summary["exits"]["total"] == summary["entries"]
+    with os.fdopen(reading, encoding="utf-8") as stream:
+        assert len(stream.read()) <= 4096 < 5 * 36 * 100, "most of the log was never read"
 
 
 def test_one_snapshot_has_what_an_operator_needs(trader: subprocess.Popen[str], sets: list[str]) -> None:

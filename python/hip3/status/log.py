@@ -6,18 +6,16 @@ For people: `time level event key=value …`. As JSON: one object a line with `t
 
 from __future__ import annotations
 
-from collections import OrderedDict, deque
+from collections import OrderedDict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, TextIO
+from typing import Any
 
 import orjson
 
 from hip3.execution.outbound import Notice
 
-#: Lines kept for the view while the screen belongs to it.
-KEPT_MAX = 50
 #: Texts of the venue are cut here, and their control characters are escaped.
 TEXT_MAX = 300
 #: The same line at most so often within the span; the rest is counted and told at its end.
@@ -39,23 +37,18 @@ class _Repeats:
 
 
 class Log:
-    """Writes lines, or only keeps the last ones while a view owns the screen (`muted`)."""
+    """Makes lines and hands them to `put`, which takes them or says that it cannot: those are counted."""
 
-    def __init__(self, stream: TextIO, now_ns: Callable[[], int], *, muted: bool, as_json: bool) -> None:
-        self.kept: deque[tuple[str, str, str]] = deque(maxlen=KEPT_MAX)
-        self._stream = stream
+    def __init__(self, put: Callable[[str], bool], now_ns: Callable[[], int], *, as_json: bool) -> None:
+        self._put = put
         self._now_ns = now_ns
-        self._muted = muted
         self._as_json = as_json
+        self._lost = 0
         self._repeats: OrderedDict[Identity, _Repeats] = OrderedDict()
 
     def event(self, level: str, event: str, **fields: Any) -> None:
         """Writes one line; fields that are None or empty are left out."""
         shown = {key: value for key, value in fields.items() if value is not None and value != ""}
-        if level != "info":
-            self.kept.append((level, event, _text(shown)))
-        if self._muted:
-            return
         now_ns = self._now_ns()
         self._tell_held_back(now_ns)
         if self._is_fresh(level, event, shown, now_ns):
@@ -65,9 +58,7 @@ class Log:
         """Writes what the trader has to say."""
         for notice in notices:
             self.event(notice.level, notice.event, **notice.fields)
-        if not self._muted:
-            self._tell_held_back(self._now_ns())
-            self._stream.flush()
+        self._tell_held_back(self._now_ns())
 
     def _is_fresh(self, level: str, event: str, fields: dict[str, Any], now_ns: int) -> bool:
         """Whether the line may be written. Lines are the same when their words are; numbers and ids differ always."""
@@ -99,13 +90,18 @@ class Log:
             self._write(now_ns, level, "repeated", {"of": event, "times": seen.held_back, "with": " ".join(words)})
 
     def _write(self, now_ns: int, level: str, event: str, fields: dict[str, Any]) -> None:
+        if self._lost and self._put(self._line(now_ns, "warning", "log_lines_lost", {"lines": self._lost})):
+            self._lost = 0
+        if not self._put(self._line(now_ns, level, event, fields)):
+            self._lost += 1
+
+    def _line(self, now_ns: int, level: str, event: str, fields: dict[str, Any]) -> str:
         time = datetime.fromtimestamp(now_ns / 1e9, UTC)
         if self._as_json:
             stamp = time.isoformat(timespec="milliseconds").replace("+00:00", "Z")
             row = {"time": stamp, "level": level, "event": event, **{k: _plain(v) for k, v in fields.items()}}
-            self._stream.write(orjson.dumps(row).decode() + "\n")
-        else:
-            self._stream.write(f"{time:%H:%M:%S.%f}"[:-3] + f" {level:<7} {event} {_text(fields)}".rstrip() + "\n")
+            return orjson.dumps(row).decode()
+        return f"{time:%H:%M:%S.%f}"[:-3] + f" {level:<7} {event} {_text(fields)}".rstrip()
 
 
 def _plain(value: Any) -> Any:

@@ -2,26 +2,31 @@
 
 from __future__ import annotations
 
-import io
 import json
+import os
+import time
 from typing import Any
 
 from hip3.execution.outbound import Notice
-from hip3.status.log import KEPT_MAX, REPEATS_MAX, WATCHED_MAX, Log
+from hip3.status.lines import LineWriter
+from hip3.status.log import REPEATS_MAX, WATCHED_MAX, Log
 
 T0 = 1_795_500_000_123_000_000
 S = 1_000_000_000
 
 
 class Written:
-    def __init__(self, *, muted: bool = False, as_json: bool = False) -> None:
+    def __init__(self, *, as_json: bool = False) -> None:
         self.now_ns = T0
-        self.stream = io.StringIO()
-        self.log = Log(self.stream, lambda: self.now_ns, muted=muted, as_json=as_json)
+        self.room = 10**6
+        self.lines: list[str] = []
+        self.log = Log(self.put, lambda: self.now_ns, as_json=as_json)
 
-    @property
-    def lines(self) -> list[str]:
-        return self.stream.getvalue().splitlines()
+    def put(self, line: str) -> bool:
+        if len(self.lines) >= self.room:
+            return False
+        self.lines.append(line)
+        return True
 
     @property
     def rows(self) -> list[dict[str, Any]]:
@@ -73,11 +78,45 @@ def test_what_is_watched_is_bounded_and_nothing_is_lost() -> None:
     assert len(written.log._repeats) <= WATCHED_MAX
 
 
-def test_a_muted_log_writes_nothing_and_keeps_what_matters() -> None:
-    written = Written(muted=True)
-    for number in range(KEPT_MAX + 5):
-        written.log.event("warning", "w", number=number)
-        written.log.event("info", "i")
-    assert written.lines == []
-    assert len(written.log.kept) == KEPT_MAX
-    assert written.log.kept[-1] == ("warning", "w", f"number={KEPT_MAX + 4}")
+def test_lines_that_had_no_room_are_counted_and_told() -> None:
+    written = Written()
+    written.room = 1
+    for number in range(4):
+        written.log.event("info", f"event{number}")
+    written.room = 10
+    written.log.event("info", "after")
+    assert [line.split(maxsplit=2)[2] for line in written.lines] == ["event0", "log_lines_lost lines=3", "after"]
+
+
+def test_the_writer_keeps_the_order_and_ends_what_it_began() -> None:
+    reading, writing = os.pipe()
+    writer = LineWriter(writing)
+    assert all(writer.put(f"line {number} é") for number in range(1000))
+    writer.close(5.0)
+    os.close(writing)
+    with os.fdopen(reading, encoding="utf-8") as stream:
+        assert stream.read().splitlines() == [f"line {number} é" for number in range(1000)]
+
+
+def test_a_pipe_that_nobody_reads_delays_nobody() -> None:
+    reading, writing = os.pipe()
+    writer = LineWriter(writing, lines_max=100)
+    begin = time.monotonic()
+    taken = sum(writer.put("x" * 1000) for _ in range(1000))
+    writer.close(0.1)
+    assert time.monotonic() - begin < 1.0
+    assert 100 <= taken < 1000
+    with os.fdopen(reading, "rb") as stream:
+        assert stream.readline() == b"x" * 1000 + b"\n"
+    os.close(writing)
+
+
+def test_a_reader_that_went_away_is_a_failure_and_no_error() -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    writer = LineWriter(writing)
+    assert writer.put("nobody reads this")
+    writer.close(5.0)
+    assert writer.failure == "standard error cannot be written (Broken pipe); the log ends here"
+    assert not writer.put("nor this")
+    os.close(writing)
