@@ -12,6 +12,7 @@ from os import PathLike
 from typing import Self, TypeAlias, final
 
 __all__ = [
+    "EXIT_REASONS",
     "AccountState",
     "Ack",
     "Claim",
@@ -38,6 +39,9 @@ __all__ = [
     "recover_l1",
     "recover_user",
 ]
+
+EXIT_REASONS: tuple[str, ...]
+"""Every reason for which a position is left, in order of precedence."""
 
 class CoreError(Exception):
     """A bug of this program, or configuration that it cannot run with. Nothing the venue says raises this."""
@@ -86,7 +90,7 @@ class Engine:
     def request_exit(self, asset: int, reason: str, now_ns: int) -> bool:
         """Asks for the exit of one position; the request stands until the position is gone.
 
-        `reason` is "operator", "hard_stop" or "halted". True when a claim was made; False when there is no
+        `reason` is "operator" or "hard_stop". True when a claim was made; False when there is no
         position, a flatten order is alive, or nothing can be sent yet. ValueError: another reason.
         """
 
@@ -221,9 +225,7 @@ class FlattenOrder:
         """Client order id."""
     @property
     def reason(self) -> str:
-        """hard_stop, halted, mark_regression, quick_profit, edge_evaporated, oracle_reversal, time_stop
-        or operator.
-        """
+        """One of `EXIT_REASONS`."""
     @property
     def path(self) -> str:
         """Who found it: primary, backup or operator."""

@@ -26,14 +26,17 @@ from hip3.alerts.board import AlertBoard
 from hip3.alerts.watch import Watch
 from hip3.clock import Clock
 from hip3.config import Config
-from hip3.control.latch import latch_path, read_latch
+from hip3.control.day import DayBook, LossLimit, day_path
+from hip3.control.guard import DayGuard
+from hip3.control.latch import HARD_STOP, latch_path, read_latch, set_latch
 from hip3.control.server import ControlServer, control_path
 from hip3.control.service import ServiceManager
 from hip3.control.verbs import act
 from hip3.errors import ConfigError, Hip3Error, Stopped, VenueUnreachable
 from hip3.execution.backup import MarkRegressionMonitor, StaleBookReader
+from hip3.execution.leaving import Leaving
 from hip3.execution.submit import Dispatcher
-from hip3.execution.summary import summarize, trader_equity_usd
+from hip3.execution.summary import has_marks, summarize, trader_equity_usd
 from hip3.execution.trader import TradingState
 from hip3.loop import Loop
 from hip3.research.record import Recorder
@@ -60,8 +63,6 @@ USER_CHANNELS = ("orderUpdates", "userFills", "userFundings")
 BEAT_S = 0.05
 #: Pause between looks at the end of a run: are the positions left?
 LOOK_S = 0.05
-#: Pause between requests to leave, for positions whose flatten order filled nothing.
-FLATTEN_AGAIN_S = 0.25
 #: Pause between fetches of log notices.
 LOG_S = 0.1
 #: What of the log is not read for so long at the end of a run is left.
@@ -149,6 +150,7 @@ class Session:
         self.data_link = self._link("market data", self._market_subscriptions(), self._on_data_link, pong_counts=False)
         self.dispatcher = Dispatcher(self.trader, self.clock, self.order_link, http.post)
         self.loop = Loop(self.trader, self.dispatcher, self.clock)
+        self.leaving = Leaving(self.trader, self.clock, self.loop.pump)
         self.backup = self._backup()
         self.reader = StaleBookReader(
             self.trader, self.clock, self._blocking_http().post, config.number("exit.book_age_ms_max")
@@ -156,6 +158,7 @@ class Session:
         account = stage.account.user
         self.budget = RequestBudget(Info(http), account, lambda: self.dispatcher.sent_ws + self.dispatcher.sent_http)
         self.alerts = AlertBoard()
+        self.guard = self._guard(latch_path(config, os.environ))
         word = venue_word({"venue": stage.where.name, "mode": config.text("run.mode")})
         where = f"hip3 {word} {account[:6]}…{account[-4:]}"
         self.watch = Watch(config, self.clock, self.alerts, where, self._is_healthy)
@@ -176,6 +179,19 @@ class Session:
     def _open_recorder(self) -> Recorder | None:
         directory = self.config.text("record.dir")
         return Recorder(Path(directory), self.config.number("record.queue_max")) if directory else None
+
+    def _guard(self, latch: Path) -> DayGuard:
+        """The account of an embedded venue is new in each run: its day is kept nowhere."""
+        stage, venue = self.stage, self.stage.where.name
+        path = day_path(latch, venue, stage.account.user) if venue != "sim" else None
+        baseline = stage.account.baseline(stage.dexs, stage.universe)
+
+        def equity_usd() -> Decimal | None:
+            with self.trader.reading():
+                return trader_equity_usd(self.trader, baseline) if has_marks(self.trader) else None
+
+        limit = LossLimit(self.config.decimal("stop.day_loss_usd"))
+        return DayGuard(DayBook(path, self.started_ns), limit, self.clock, equity_usd)
 
     def _link(self, name: str, subscriptions: list[Subscription], on_state: OnState, *, pong_counts: bool) -> Link:
         settings = link_settings(self.config, pong_counts=pong_counts)
@@ -232,6 +248,7 @@ class Session:
             self.control.run(),
             self.watch.run(self.snapshots.sample),
             self.budget.run(),
+            self.guard.run(self._hard_stop, self._leave_for_good),
         ]
         if view is not None:
             parts.append(view.run())
@@ -255,6 +272,7 @@ class Session:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
             await self.dispatcher.close(1.0)
+            await asyncio.to_thread(self._keep_day)
             await asyncio.to_thread(self.watch.close)
             if self.recorder is not None:
                 await asyncio.to_thread(self.recorder.close)
@@ -314,6 +332,7 @@ class Session:
             "control": self.control.problem,
             "recording": "" if self.recorder is None else self.recorder.failure,
             "alerts": "; ".join(self.watch.problems),
+            "day": self.guard.book.failure,
             "log": self.lines.failure if self.lines else "",
         }
         return {name: problem for name, problem in found.items() if problem}
@@ -348,6 +367,8 @@ class Session:
 
     def resume(self) -> str:
         """Entries again. Raises ValueError where that cannot be."""
+        if self.guard.stopped:
+            raise ValueError(f"hard stop: {self.guard.stopped}")
         if self._ending or self._stopping.is_set() or not self.trader.resume_entries(self.clock.now_ns()):
             raise ValueError("the trader is ending or halted; start another: hip3 run")
         self.log.event("info", "resumed")
@@ -365,6 +386,23 @@ class Session:
         self.loop.pump()
         self.log.event("warning", "flatten", markets=",".join(coins) or "all", orders=made)
         return f"flatten: {made} order{'s' if made != 1 else ''} on the way; entries go on unless paused"
+
+    def _hard_stop(self, why: str) -> None:
+        """The day has lost too much: no entries from here on, and every position is left."""
+        self.trader.stop_entries(self.clock.now_ns(), f"hard stop: {why}")
+        self.log.event("error", "hard_stop", why=why, remedy="understand the loss, then hip3 unkill")
+
+    def _leave_for_good(self) -> None:
+        """Ends the run once nothing is held; until then asks to leave, however long it takes."""
+        self.leaving.ask(HARD_STOP)
+        if self.leaving.is_done:
+            self._stopping.set()
+
+    def _keep_day(self) -> None:
+        """The day's last word, and the latch of a hard stop: by now nothing is left to be signed."""
+        self.guard.book.save()
+        if self.guard.stopped:
+            set_latch(latch_path(self.config, os.environ), self.guard.stopped, HARD_STOP)
 
     async def _beat(self) -> None:
         while True:
@@ -392,18 +430,14 @@ class Session:
 
         A halted trader has nothing to wait for: the venue takes nothing that it signs.
         """
-        flatten = self.config.text("run.on_exit") == "flatten"
+        reason = HARD_STOP if self.guard.stopped else "operator"
+        flatten = self.config.text("run.on_exit") == "flatten" or reason == HARD_STOP
         deadline = self.clock.now_ns() + self.config.number("run.exit_timeout_ms") * 1_000_000
-        asked_ns = 0
         while self.clock.now_ns() < deadline and self.trader.state is not TradingState.HALTED:
-            now_ns = self.clock.now_ns()
-            held = bool(self.trader.engine.positions())
-            if not self.trader.desk.table.live and not (flatten and held):
+            if self.leaving.is_done or (self.leaving.is_quiet and not flatten):
                 return
-            if flatten and held and now_ns - asked_ns > FLATTEN_AGAIN_S * 1e9:
-                asked_ns = now_ns
-                self.trader.flatten("operator", now_ns)
-                self.loop.pump()
+            if flatten:
+                self.leaving.ask(reason)
             await asyncio.sleep(LOOK_S)
 
     async def _venue_equity(self) -> Decimal | None:

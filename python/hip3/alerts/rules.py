@@ -80,6 +80,11 @@ def _halted(s: Mapping[str, Any], _: AlertLimits) -> str | None:
     return head["state_why"] or "halted" if head["state"] == "halted" and head["state_why"] != "killed" else None
 
 
+def _hard_stop(s: Mapping[str, Any], _: AlertLimits) -> str | None:
+    why: str = s["header"]["state_why"]
+    return why.removeprefix("hard stop: ") if why.startswith("hard stop: ") else None
+
+
 def _order_link_down(s: Mapping[str, Any], _: AlertLimits) -> str | None:
     held = len(s["positions"])
     return None if s["header"]["order_link"] else f"no order link; {held} open position{'s' if held != 1 else ''}"
@@ -160,6 +165,13 @@ RULES: tuple[Rule, ...] = (
         "the venue takes nothing that this key signs",
         "approve the agent for the account: hip3 check",
         _halted,
+    ),
+    Rule(
+        "hard-stop",
+        Severity.CRITICAL,
+        "the day's loss reached stop.day_loss_usd: every position is being left, then the run ends",
+        "see that the account is flat; understand the loss, then hip3 unkill",
+        _hard_stop,
     ),
     Rule(
         "duplicate-flatten",

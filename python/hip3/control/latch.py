@@ -1,4 +1,5 @@
-"""The kill latch: a file that forbids trading until somebody takes it away. Durable before it is acknowledged.
+"""The latch of kills and hard stops: a file that forbids trading until somebody takes it away. Durable before it
+is acknowledged.
 
 The file is the latch: whatever is in it, a trader neither starts nor signs while it is there. Every change is a
 line of the log beside it, with user and reason.
@@ -7,7 +8,6 @@ line of the log beside it, with user and reason.
 from __future__ import annotations
 
 import getpass
-import os
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -17,10 +17,13 @@ from typing import Any
 import orjson
 
 from hip3.config import Config
+from hip3.durable import append_durably, sync_directory, write_durably
 from hip3.errors import CheckFailed
 
 LATCH_BYTES_MAX = 4096
 REASON_MAX = 200
+KILL = "kill"
+HARD_STOP = "hard_stop"
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,9 +33,12 @@ class Latch:
     user: str
     reason: str
     time_ms: int
+    kind: str = KILL
 
     def told(self) -> str:
         """Who killed and why, for people."""
+        if self.kind == HARD_STOP:
+            return f"hard stop: {self.reason}"
         who = f" by {self.user}" if self.user else ""
         why = f": {self.reason}" if self.reason else ""
         return f"killed{who}{why}"
@@ -58,25 +64,18 @@ def read_latch(path: Path) -> Latch | None:
     try:
         with path.open("rb") as file:
             data: Any = orjson.loads(file.read(LATCH_BYTES_MAX))
-        return Latch(str(data.get("user", "")), str(data.get("reason", "")), int(data.get("time_ms", 0)))
+        user, reason, kind = (str(data.get(name, "")) for name in ("user", "reason", "kind"))
+        return Latch(user, reason, int(data.get("time_ms", 0)), kind)
     except (OSError, ValueError, TypeError, AttributeError):
         return Latch("", "", 0)
 
 
-def set_latch(path: Path, reason: str) -> Latch:
+def set_latch(path: Path, reason: str, kind: str = KILL) -> Latch:
     """Latches, and returns once the file and its name are on the disk. Raises CheckFailed."""
-    made = Latch(getpass.getuser(), reason[:REASON_MAX], time.time_ns() // 1_000_000)
-    body = orjson.dumps({"kind": "kill", "user": made.user, "reason": made.reason, "time_ms": made.time_ms})
+    made = Latch(getpass.getuser(), reason[:REASON_MAX], time.time_ns() // 1_000_000, kind)
     try:
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        draft = path.with_name(f"{path.name}.{os.getpid()}")
-        with draft.open("wb") as file:
-            file.write(body + b"\n")
-            file.flush()
-            os.fsync(file.fileno())
-        draft.replace(path)
-        _sync_directory(path.parent)
-        note(path, "kill", made.user, reason)
+        write_durably(path, orjson.dumps(made) + b"\n")
+        note(path, kind, made.user, reason)
     except OSError as error:
         raise CheckFailed(f"the kill latch could not be set: {path}: {error.strerror}; stop the process") from error
     return made
@@ -87,7 +86,7 @@ def clear_latch(path: Path, reason: str) -> bool:
     try:
         note(path, "unkill", getpass.getuser(), reason)
         path.unlink()
-        _sync_directory(path.parent)
+        sync_directory(path.parent)
     except FileNotFoundError:
         return False
     except OSError as error:
@@ -98,15 +97,4 @@ def clear_latch(path: Path, reason: str) -> bool:
 def note(path: Path, verb: str, user: str, reason: str) -> None:
     """One durable line of the log of control beside the latch."""
     row = {"time_ms": time.time_ns() // 1_000_000, "verb": verb, "user": user, "reason": reason[:REASON_MAX]}
-    with path.with_name("control.log").open("ab") as log:
-        log.write(orjson.dumps(row) + b"\n")
-        log.flush()
-        os.fsync(log.fileno())
-
-
-def _sync_directory(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    append_durably(path.with_name("control.log"), orjson.dumps(row))

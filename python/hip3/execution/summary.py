@@ -22,6 +22,12 @@ def latency_row(histogram: LatencyHistogram) -> dict[str, float | int]:
     }
 
 
+def has_marks(trader: Trader) -> bool:
+    """Whether every open position has a mark price, so that the equity means something."""
+    snapshots = (trader.engine.get_snapshot(position.asset) for position in trader.engine.positions())
+    return all(snapshot is not None and snapshot.mark_px is not None for snapshot in snapshots)
+
+
 def trader_equity_usd(trader: Trader, baseline_usd: Decimal) -> Decimal:
     """The trader's own account: its baseline, the cash of its fills after fees and its funding, its positions at mark.
 

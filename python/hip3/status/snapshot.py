@@ -12,12 +12,13 @@ from typing import Any, Protocol
 from hip3.alerts.board import AlertBoard
 from hip3.clock import Clock
 from hip3.config import Config
+from hip3.control.guard import DayGuard
 from hip3.execution.backup import MarkRegressionMonitor
 from hip3.execution.orders import OrderKind, OrderState
 from hip3.execution.summary import latency_row, trader_equity_usd
 from hip3.execution.trader import Trader
 from hip3.startup import Stage
-from hip3.status.history import DayBook, EdgeHistory
+from hip3.status.history import EdgeHistory
 from hip3.status.rows import MS, MarketRules, market_row, position_row
 from hip3.venue.budget import RequestBudget
 from hip3.venue.link import Link
@@ -41,6 +42,7 @@ class Source(Protocol):
     data_link: Link
     budget: RequestBudget
     alerts: AlertBoard
+    guard: DayGuard
     started_ns: int
 
     @property
@@ -57,7 +59,6 @@ class SnapshotSource:
         self._source = source
         self._baseline = stage.account.baseline(stage.dexs, stage.universe)
         self._equity_at_start = stage.account.equity(stage.dexs, stage.universe)
-        self._day = DayBook()
         self._edges = EdgeHistory()
         self._rules = MarketRules.read(config)
         self._off = {spec["coin"] for spec in stage.start.markets if not spec["entry_enabled"]}
@@ -110,7 +111,7 @@ class SnapshotSource:
             "account": f"{account[:6]}…{account[-4:]}",
             "equity_usd": format(equity, "f"),
             "pnl_usd": format(equity - self._equity_at_start, "f"),
-            "day_pnl_usd": format(self._day.pnl_usd(now_ns, equity), "f"),
+            "day_pnl_usd": format(source.guard.book.pnl_usd, "f"),
             "fees_usd": format(sum((Decimal(row[2]) for row in trader.engine.cash()), Decimal(0)), "f"),
             "order_link": source.order_link.is_ready,
             "data_link": source.data_link.is_ready,

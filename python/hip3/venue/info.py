@@ -54,6 +54,8 @@ class Info:
             if status not in (429, 500, 502, 503, 504):
                 text = answer[:200].decode(errors="replace")
                 raise VenueRefused(f"info {request['type']}: HTTP {status}: {text}")
+        if problem == "HTTP 429":
+            problem = "too many requests came from this machine's address (HTTP 429); wait a minute"
         raise VenueUnreachable(f"the venue does not answer info {request['type']}: {problem}")
 
     async def perp_dexs(self) -> list[dict[str, Any] | None]:

@@ -40,8 +40,6 @@ words!(
     ExitReason {
         /// A loss limit of the session was reached.
         HardStop = "hard_stop",
-        /// The venue halted the market.
-        Halted = "halted",
         /// Book and oracle have met again.
         MarkRegression = "mark_regression",
         /// The profit aimed at is there.

@@ -236,7 +236,7 @@ impl ExitWatcher {
             .or(track.requested)?;
         let since = match reason {
             ExitReason::TimeStop => position.entry.plus_ms(self.settings.time_stop_ms),
-            ExitReason::HardStop | ExitReason::Halted | ExitReason::Operator => now,
+            ExitReason::HardStop | ExitReason::Operator => now,
             _ => track
                 .held_since
                 .unwrap_or(now)

@@ -58,8 +58,7 @@ impl Engine {
     }
 
     fn request_exit(&self, asset: u32, reason: &str, now_ns: u64) -> PyResult<bool> {
-        let Some(why @ (ExitReason::Operator | ExitReason::HardStop | ExitReason::Halted)) = ExitReason::parse(reason)
-        else {
+        let Some(why @ (ExitReason::Operator | ExitReason::HardStop)) = ExitReason::parse(reason) else {
             return Err(PyValueError::new_err(format!(
                 "no exit can be requested for {reason:?}"
             )));

@@ -45,10 +45,15 @@ mod _hip3 {
     #[pymodule_export]
     use super::views::{Claim, EdgePeriod, EdgeRow, FlattenOrder, Position, Snapshot};
 
-    /// Adds `Event`, the union of the event classes, for annotations and `isinstance`.
+    /// Adds `EXIT_REASONS`, and `Event`, the union of the event classes, for annotations and `isinstance`.
     #[pymodule_init]
-    fn add_event_union(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    fn add_words_and_event_union(module: &Bound<'_, PyModule>) -> PyResult<()> {
         let py = module.py();
+        let reasons = crate::exit::ExitReason::ALL.iter().map(|reason| reason.code());
+        module.add(
+            "EXIT_REASONS",
+            pyo3::types::PyTuple::new(py, reasons.collect::<Vec<_>>())?,
+        )?;
         let others = [
             py.get_type::<OrderUpdate>(),
             py.get_type::<Fill>(),

@@ -52,6 +52,12 @@ def stale(share: float) -> dict[str, Any]:
 CASES: dict[str, list[tuple[dict[str, Any], dict[str, Any]]]] = {
     "killed": [(snapshot(state="halted", state_why="killed"), snapshot(state="halted", state_why="halted"))],
     "halted": [(snapshot(state="halted", state_why="halted"), snapshot(state="reducing", state_why="paused"))],
+    "hard-stop": [
+        (
+            snapshot(state="reducing", state_why="hard stop: the UTC day has brought -251.00 USD"),
+            snapshot(state="reducing", state_why="paused"),
+        )
+    ],
     "duplicate-flatten": [(snapshot(flattens_duplicate=1), snapshot(flattens_duplicate=0))],
     "position-stuck": [(leaving(15_001), leaving(15_000)), (overdue(10.1), overdue(10.0))],
     "backup-silent": [

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from decimal import Decimal
-
 from hip3.status.cells import UNICODE, bar, span, sparkline
-from hip3.status.history import DAY_NS, POINT_NS, POINTS_MAX, DayBook, EdgeHistory
+from hip3.status.history import POINT_NS, POINTS_MAX, EdgeHistory
 
 S = 1_000_000_000
 
@@ -32,14 +30,6 @@ def test_the_history_is_bounded() -> None:
     for span_ in range(3 * POINTS_MAX):
         history.sample(span_ * POINT_NS, [("a", float(span_))])
     assert history.points("a") == [float(n) for n in range(2 * POINTS_MAX, 3 * POINTS_MAX)]
-
-
-def test_the_day_begins_with_the_run_and_again_at_midnight() -> None:
-    day = DayBook()
-    assert day.pnl_usd(5 * DAY_NS + 1, Decimal("1000")) == 0
-    assert day.pnl_usd(6 * DAY_NS - 1, Decimal("990.5")) == Decimal("-9.5")
-    assert day.pnl_usd(6 * DAY_NS, Decimal("991")) == 0
-    assert day.pnl_usd(6 * DAY_NS + 1, Decimal("1001")) == 10
 
 
 def test_a_sparkline_is_full_at_the_threshold_and_blank_where_there_was_nothing() -> None:
