@@ -9,7 +9,7 @@ unexport PYTHONPATH PYTHONHOME CONDA_PREFIX
 
 RUST_SOURCES := $(shell find rust/src -name '*.rs' 2>/dev/null) rust/Cargo.toml Cargo.toml Cargo.lock
 
-.PHONY: help run test test-rust test-python lint format wheel lock clean
+.PHONY: help run test test-rust test-python lint format wheel lock docs pictures clean
 .DEFAULT_GOAL := help
 
 help: ## what there is
@@ -55,6 +55,12 @@ wheel: $(VENV)/.tools ## an abi3 wheel in dist/
 lock: $(VENV)/.tools ## pin the development tools anew, keeping what still fits
 	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-annotate --no-header --python-version 3.11 \
 		--extra test --extra dev pyproject.toml -o requirements-dev.lock
+
+docs: $(VENV)/.built ## write the configuration reference anew
+	$(BIN)/python tests/docs/reference.py
+
+pictures: $(VENV)/.built ## draw the pictures of docs/ from a run of two minutes and a half
+	$(BIN)/python tests/docs/pictures.py
 
 clean: ## remove everything that was built
 	rm -rf target dist $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis
