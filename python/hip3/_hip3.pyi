@@ -54,7 +54,8 @@ class Engine:
     """
 
     def __new__(cls, settings: bytes, session: int) -> Self:
-        """Takes the settings (JSON with the objects `entry`, `exit`, `edges`; unknown keys are errors) and
+        """Takes the settings (JSON with the objects `entry`, `exit`, `edges`, and `blackouts`: a list of lists of
+        `[start_ns, end_ns]`, sorted and disjoint; unknown keys are errors) and
         a session number (64 bits, random for each start), which makes client order ids unique.
 
         CoreError: the settings cannot be read, or contradict each other.
@@ -63,9 +64,16 @@ class Engine:
     def set_markets(self, markets: bytes) -> None:
         """Adds markets and updates the specs of known ones: a JSON list of objects with `asset`, `dex_index`,
         `dex`, `coin`, `sz_decimals`, `taker_fee_bps`, `entry_threshold_bps`, `max_notional_usd`,
-        `entry_enabled`.
+        `entry_enabled`, and `blackout`: None, or the place of the market's blackout in the settings.
 
         CoreError: the list cannot be read, or a spec is out of range.
+        """
+
+    def reconfigure(self, settings: bytes, markets: bytes) -> None:
+        """Puts other entry settings, blackouts and market specs in place at one moment, or changes nothing.
+
+        `settings` and `markets` are as for the constructor and `set_markets`; those of exits and edges are not
+        looked at. CoreError: they cannot be read or contradict themselves.
         """
 
     def on_frame(self, frame: bytes, recv_ns: int) -> list[Event] | None:

@@ -7,8 +7,8 @@ policy, the last read of the venue's account, backup and sockets down, recording
 from __future__ import annotations
 
 import asyncio
-import difflib
 import gc
+import getpass
 import os
 import signal
 import sys
@@ -22,18 +22,20 @@ from typing import Any
 import orjson
 from rich.console import Console
 
+from hip3 import __version__
 from hip3.alerts.board import AlertBoard
 from hip3.alerts.watch import Watch
 from hip3.clock import Clock
 from hip3.config import Config
 from hip3.control.day import DayBook, LossLimit, day_path
 from hip3.control.guard import DayGuard
-from hip3.control.latch import HARD_STOP, latch_path, read_latch, set_latch
+from hip3.control.latch import HARD_STOP, latch_path, note, read_latch, set_latch
+from hip3.control.operator import Hooks, Operator
 from hip3.control.server import ControlServer, control_path
 from hip3.control.service import ServiceManager
-from hip3.control.verbs import act
 from hip3.errors import ConfigError, Hip3Error, Stopped, VenueUnreachable
 from hip3.execution.backup import MarkRegressionMonitor, StaleBookReader
+from hip3.execution.blackout import Blackouts
 from hip3.execution.leaving import Leaving
 from hip3.execution.submit import Dispatcher
 from hip3.execution.summary import has_marks, summarize, trader_equity_usd
@@ -41,7 +43,6 @@ from hip3.execution.trader import TradingState
 from hip3.loop import Loop
 from hip3.research.record import Recorder
 from hip3.startup import Stage, link_settings, open_venue, prepare
-from hip3.status.choice import Request
 from hip3.status.lines import LineWriter
 from hip3.status.live import LiveView
 from hip3.status.log import Log
@@ -49,6 +50,7 @@ from hip3.status.panels import venue_word
 from hip3.status.publish import StatusServer, socket_path
 from hip3.status.snapshot import SnapshotSource
 from hip3.status.tables import summary_table
+from hip3.terms import Terms
 from hip3.venue.account import read_account
 from hip3.venue.budget import RequestBudget
 from hip3.venue.http import BlockingHttp, HttpClient
@@ -81,15 +83,18 @@ class RunOptions:
     confirm_live: bool = False
 
 
-def main(config: Config, options: RunOptions) -> int:
-    """`hip3 run`: trades until the duration ends or a signal comes, then prints the summary."""
+def main(config: Config, options: RunOptions, read: Callable[[], Config]) -> int:
+    """`hip3 run`: trades until the duration ends or a signal comes, then prints the summary.
+
+    `read` gives the configuration anew, for a reload.
+    """
     if config.text("venue.name") == "mainnet" and config.text("run.mode") == "live" and not options.confirm_live:
         raise ConfigError("live orders on mainnet need --confirm-live")
     latch = latch_path(config, os.environ)
     _refuse_latched(latch)
     # The backup thread must get the interpreter within a fraction of its interval.
     sys.setswitchinterval(0.0005)
-    summary = asyncio.run(run(config, options))
+    summary = asyncio.run(run(config, options, read))
     if options.json:
         sys.stdout.write(orjson.dumps(summary).decode() + "\n")
     else:
@@ -102,13 +107,22 @@ def main(config: Config, options: RunOptions) -> int:
     return 0
 
 
+def _has_terminal() -> bool:
+    """Whether the process has a controlling terminal; after a hang-up it has none."""
+    try:
+        os.close(os.open("/dev/tty", os.O_RDONLY | os.O_NOCTTY))
+    except OSError:
+        return False
+    return True
+
+
 def _refuse_latched(path: Path) -> None:
     latch = read_latch(path)
     if latch is not None:
         raise Stopped(f"{latch.told()}; nothing trades while {path} is there, `hip3 unkill` lifts it")
 
 
-async def run(config: Config, options: RunOptions) -> dict[str, Any]:
+async def run(config: Config, options: RunOptions, read: Callable[[], Config]) -> dict[str, Any]:
     """One run from its preparation to its summary."""
     async with AsyncExitStack() as stack:
         where, signer = await open_venue(config, stack)
@@ -116,7 +130,7 @@ async def run(config: Config, options: RunOptions) -> dict[str, Any]:
         http = HttpClient(where.http_url, config.number("links.http_timeout_ms") / 1000)
         stack.push_async_callback(http.close)
         stage = await prepare(config, where, signer, Info(http))
-        session = Session(config, options, stage, http)
+        session = Session(config, options, stage, http, read)
         if session.lines is not None:
             stack.callback(session.lines.close, LOG_DRAIN_S)
         return await session.run()
@@ -125,7 +139,9 @@ async def run(config: Config, options: RunOptions) -> dict[str, Any]:
 class Session:
     """One run: its parts, its tasks, its end."""
 
-    def __init__(self, config: Config, options: RunOptions, stage: Stage, http: HttpClient) -> None:
+    def __init__(
+        self, config: Config, options: RunOptions, stage: Stage, http: HttpClient, read: Callable[[], Config]
+    ) -> None:
         self.config = config
         self.options = options
         self.stage = stage
@@ -158,6 +174,7 @@ class Session:
         account = stage.account.user
         self.budget = RequestBudget(Info(http), account, lambda: self.dispatcher.sent_ws + self.dispatcher.sent_http)
         self.alerts = AlertBoard()
+        self.blackouts = Blackouts(stage.start.engine_settings["blackouts"], stage.start.markets)
         self.guard = self._guard(latch_path(config, os.environ))
         word = venue_word({"venue": stage.where.name, "mode": config.text("run.mode")})
         where = f"hip3 {word} {account[:6]}…{account[-4:]}"
@@ -169,8 +186,14 @@ class Session:
             config.number("status.refresh_ms"),
             config.number("status.viewers_max"),
         )
-        self.control = ControlServer(self, control_path(self.status.path), latch_path(config, os.environ))
+        hooks = Hooks(self.loop.pump, self._cannot_resume, read, self._take_over)
+        self.operator = Operator(config, stage, self.trader, self.clock, self.log, hooks)
+        self.control = ControlServer(self.operator, control_path(self.status.path), latch_path(config, os.environ))
         self.service = ServiceManager(os.environ)
+        self.reload_failure = ""
+        self._reload: asyncio.Task[None] | None = None
+        self._had_terminal = _has_terminal()
+        self._blacked_out: frozenset[str] = frozenset()
         self._stopping = asyncio.Event()
         self._ending = False
 
@@ -237,8 +260,17 @@ class Session:
     async def run(self) -> dict[str, Any]:
         """Trades until the duration ends, a signal comes or a part fails; returns the summary."""
         self._take_signals()
+        self.log.event(
+            "info",
+            "run",
+            version=__version__,
+            venue=self.stage.where.name,
+            mode=self.config.text("run.mode"),
+            markets=len(self.stage.markets),
+            config=self.config.fingerprint(),
+        )
         refresh_ms = self.config.number("status.refresh_ms")
-        view = LiveView(lambda: (self.snapshots.take(), 0.0), refresh_ms, self._act) if self.on_screen else None
+        view = LiveView(lambda: (self.snapshots.take(), 0.0), refresh_ms, self.operator.act) if self.on_screen else None
         parts = [
             self.order_link.run(),
             self.data_link.run(),
@@ -281,12 +313,31 @@ class Session:
 
     def _take_signals(self) -> None:
         loop = asyncio.get_running_loop()
-        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        for number in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(number, self._interrupt)
+        loop.add_signal_handler(signal.SIGHUP, self._on_hangup)
 
     def _interrupt(self) -> None:
         self.interrupted = True
         self._stopping.set()
+
+    def _on_hangup(self) -> None:
+        """A terminal that is gone ends the run; without one SIGHUP asks for the configuration to be read anew."""
+        if self._had_terminal and not _has_terminal():
+            self._interrupt()
+        elif self._reload is None or self._reload.done():
+            self._reload = asyncio.create_task(self._reload_by_signal())
+
+    async def _reload_by_signal(self) -> None:
+        """Nobody hears the answer: a refusal stays among the problems until a reload succeeds."""
+        try:
+            told = await self.operator.reload()
+        except ValueError as error:
+            self.reload_failure = f"the configuration was not reloaded: {error}"
+            return
+        self.reload_failure = ""
+        latch = latch_path(self.config, os.environ)
+        await asyncio.to_thread(note, latch, "reload", getpass.getuser(), "SIGHUP", told)
 
     def _start_threads(self) -> None:
         if self.config.switch("exit.backup"):
@@ -334,6 +385,7 @@ class Session:
             "alerts": "; ".join(self.watch.problems),
             "day": self.guard.book.failure,
             "log": self.lines.failure if self.lines else "",
+            "reload": self.reload_failure,
         }
         return {name: problem for name, problem in found.items() if problem}
 
@@ -342,50 +394,20 @@ class Session:
         moves = self.clock.now_ns() - self.backup.heartbeat_ns < HEALTHY_NS
         return moves and self.trader.state in (TradingState.TRADING, TradingState.REDUCING)
 
-    # ------------------------------------------------------------- control
-
-    @property
-    def venue(self) -> str:
-        """Name of the venue."""
-        return self.stage.where.name
-
-    async def _act(self, request: Request) -> str:
-        """What a key of this run's own view asked for, by the same way as any other viewer's."""
-        if request.verb == "quit":
-            return "Ctrl-C ends this run; hip3 status looks at it from elsewhere"
-        try:
-            return await asyncio.to_thread(act, self.config, request.verb, list(request.coins), request.confirmed)
-        except Hip3Error as error:
-            return str(error)
-
-    def pause(self) -> str:
-        """No new entries; positions and exits go on."""
-        self.trader.stop_entries(self.clock.now_ns(), "paused by the operator")
-        self.log.event("warning", "paused", remedy="hip3 resume")
-        held = len(self.trader.engine.positions())
-        return f"paused: no entries; {held} position{'s' if held != 1 else ''} left to the exits"
-
-    def resume(self) -> str:
-        """Entries again. Raises ValueError where that cannot be."""
+    def _cannot_resume(self) -> str:
+        """Why entries cannot be resumed, or nothing."""
         if self.guard.stopped:
-            raise ValueError(f"hard stop: {self.guard.stopped}")
-        if self._ending or self._stopping.is_set() or not self.trader.resume_entries(self.clock.now_ns()):
-            raise ValueError("the trader is ending or halted; start another: hip3 run")
-        self.log.event("info", "resumed")
-        return "resumed: entries are taken"
+            return f"hard stop: {self.guard.stopped}"
+        return "the trader is ending; start another: hip3 run" if self._ending or self._stopping.is_set() else ""
 
-    def flatten(self, coins: list[str]) -> str:
-        """Leaves the positions of these coins, or all. Raises ValueError for a market that is not traded."""
-        by_coin = {market.coin: market.asset for market in self.stage.markets}
-        unknown = [coin for coin in coins if coin not in by_coin]
-        if unknown:
-            near = difflib.get_close_matches(unknown[0], by_coin, 1)
-            raise ValueError(f"{unknown[0]} is not traded here" + (f"; did you mean {near[0]}?" if near else ""))
-        wanted = {by_coin[coin] for coin in coins} or None
-        made = self.trader.flatten("operator", self.clock.now_ns(), wanted)
-        self.loop.pump()
-        self.log.event("warning", "flatten", markets=",".join(coins) or "all", orders=made)
-        return f"flatten: {made} order{'s' if made != 1 else ''} on the way; entries go on unless paused"
+    def _take_over(self, config: Config, terms: Terms) -> None:
+        """What besides the core goes by a configuration that was read anew."""
+        self.config = config
+        self.blackouts = Blackouts(terms.settings["blackouts"], terms.markets)
+        self.guard.limit = LossLimit(config.decimal("stop.day_loss_usd"))
+        self.snapshots.take_over(config, terms.markets)
+
+    # -------------------------------------------------------------- hard stop
 
     def _hard_stop(self, why: str) -> None:
         """The day has lost too much: no entries from here on, and every position is left."""
@@ -421,7 +443,15 @@ class Session:
             for notice in notices:
                 self.alerts.note(self.clock.now_ns(), notice.event, notice.fields)
             self.log.notices(notices)
+            self._log_blackouts()
             await asyncio.sleep(LOG_S)
+
+    def _log_blackouts(self) -> None:
+        out = self.blackouts.out(self.clock.now_ns())
+        if out != self._blacked_out:
+            began, ended = (", ".join(sorted(coins)) for coins in (out - self._blacked_out, self._blacked_out - out))
+            self.log.event("info", "blackout", began=began, ended=ended)
+            self._blacked_out = out
 
     # ---------------------------------------------------------------- ending
 

@@ -54,6 +54,7 @@ CONTROL = {
     "pause": "no new entries; positions and exits go on",
     "resume": "entries again",
     "flatten": "leave positions now",
+    "reload": "take over what tightens in the configuration of the running trader",
     "kill": "sign nothing more, and start no more, until unkill",
     "unkill": "lift the kill latch",
 }
@@ -172,9 +173,8 @@ def dispatch(args: argparse.Namespace) -> int:
         case "run":
             from hip3 import app
 
-            return app.main(
-                load_config(args), app.RunOptions(args.duration, args.headless, args.json, args.confirm_live)
-            )
+            options = app.RunOptions(args.duration, args.headless, args.json, args.confirm_live)
+            return app.main(load_config(args), options, lambda: load_config(args))
         case "sim":
             if args.check is not None:
                 from hip3.sim import journal
@@ -215,7 +215,7 @@ def dispatch(args: argparse.Namespace) -> int:
             from hip3.venue import check
 
             return check.main(load_config(args), args.json)
-        case "kill" | "unkill" | "pause" | "resume" | "flatten":
+        case "kill" | "unkill" | "pause" | "resume" | "flatten" | "reload":
             return control(args)
         case "status":
             from hip3.status import attach

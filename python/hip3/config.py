@@ -6,6 +6,7 @@ name, and so are options that contradict each other. The agent's key is never pa
 
 from __future__ import annotations
 
+import hashlib
 import os
 import tomllib
 from collections.abc import Mapping
@@ -16,6 +17,7 @@ from typing import Any
 
 from hip3.errors import ConfigError
 from hip3.options import KEY_SHAPE, Option, Value, as_toml, did_you_mean, hide_keys, option, table
+from hip3.sessions import read_window
 
 ENV_PREFIX = "HIP3__"
 #: Options that may be set for one market, under `[market."xyz:SILVER"]`, and what they override.
@@ -23,6 +25,9 @@ MARKET_OPTIONS = {
     "threshold_bps": "entry.threshold_bps",
     "max_notional_usd": "entry.max_notional_usd",
     "enabled": "entry.enabled",
+    "blackout_windows": "blackout.windows",
+    "calendar": "blackout.calendar",
+    "calendar_margin_minutes": "blackout.margin_minutes",
 }
 #: Options of `[entry]` and `[exit]` that the core takes per market or not at all.
 _NOT_FOR_CORE = {"entry.threshold_bps", "entry.max_notional_usd", "exit.backup_interval_ms"}
@@ -83,6 +88,12 @@ class Config:
     def for_market(self, coin: str, name: str) -> Value:
         """A per-market option: the market's own value, or the general one."""
         return self.markets.get(coin, {}).get(name, self.values[MARKET_OPTIONS[name]])
+
+    def fingerprint(self) -> str:
+        """Twelve hex digits that differ where a value does: which configuration a run went by."""
+        rows = sorted(f"{key}={as_toml(value)}" for key, value in self.values.items())
+        rows += sorted(f"{market_key(c, n)}={as_toml(v)}" for c, own in self.markets.items() for n, v in own.items())
+        return hashlib.sha256("\n".join(rows).encode()).hexdigest()[:12]
 
     def core_settings(self) -> dict[str, Any]:
         """Settings of the core: sections entry, exit and edges, exact numbers as texts."""
@@ -225,11 +236,17 @@ def _check_together(config: Config) -> None:
     if config.number(ping) >= config.number(silence):
         # A link without traffic would be dropped before its first ping is answered.
         raise ConfigError(f"{ping}: {config.values[ping]} is not below {silence} ({config.values[silence]})")
+    for text in config.texts("blackout.windows"):
+        read_window("blackout.windows", text)
     least = "entry.order_notional_usd_min"
     for coin, own in config.markets.items():
         if "max_notional_usd" in own and _exact(own["max_notional_usd"]) < config.decimal(least):
             key = market_key(coin, "max_notional_usd")
             raise ConfigError(f"{key}: {own['max_notional_usd']} is below {least} ({config.values[least]})")
+        windows = own.get("blackout_windows", [])
+        assert isinstance(windows, list)
+        for text in windows:
+            read_window(market_key(coin, "blackout_windows"), text)
 
 
 def _exact(value: Value) -> Decimal:

@@ -38,6 +38,8 @@ class Option:
     min: Decimal | None
     max: Decimal | None
     choices: tuple[str, ...]
+    #: Which change makes a trader more careful (reload.py reads the words); None: any change takes a restart.
+    tightens: str | None = None
 
     def read(self, value: Any) -> Value:
         """The value in the option's type, or ConfigError naming key, value, range and unit."""
@@ -146,6 +148,7 @@ def _row(key: str, row: dict[str, Any]) -> Option:
         min=Decimal(str(row["min"])) if numeric else None,
         max=Decimal(str(row["max"])) if numeric else None,
         choices=tuple(row.get("choices", ())),
+        tightens=row.get("tightens"),
     )
 
 

@@ -7,19 +7,20 @@ remedy.
 from __future__ import annotations
 
 import secrets
+import time
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
-from decimal import ROUND_UP, Decimal
-from typing import Any
+from decimal import Decimal
 
 from hip3._hip3 import Signer
 from hip3.config import Config
 from hip3.credentials import load_signer, throw_away_signer
 from hip3.embedded import EmbeddedVenue
-from hip3.errors import ConfigError, VenueRefused
+from hip3.errors import VenueRefused
 from hip3.execution.batch import BatchLimits
 from hip3.execution.desk import DeskSettings
 from hip3.execution.session import SessionStart
+from hip3.terms import selected, terms_of
 from hip3.venue.account import AccountReport, collateral_problems, read_account
 from hip3.venue.discovery import Market, Universe, discover
 from hip3.venue.endpoints import Endpoint, endpoint
@@ -38,6 +39,8 @@ class Stage:
     markets: list[Market]
     account: AccountReport
     dexs: list[str]
+    #: The account's taker rate and referral discount, as fractions.
+    fees: tuple[Decimal, Decimal]
     start: SessionStart
 
 
@@ -62,13 +65,7 @@ async def open_venue(
 async def prepare(config: Config, where: Endpoint, signer: Signer, info: Info) -> Stage:
     """Reads markets, fees and account; ConfigError or VenueRefused says what stands in the way."""
     universe = await discover(info)
-    markets = universe.select(
-        config.texts("markets.include"), config.texts("markets.exclude"), config.number("markets.max")
-    )
-    known = {m.coin for m in universe.markets}
-    for coin in config.markets:
-        if coin not in known:
-            raise ConfigError(f'[market."{coin}"]: the venue has no such market')
+    markets = selected(config, universe)
     dexs = sorted({m.dex for m in markets})
     account = await read_account(info, signer.address, config.text("account.address"), universe, dexs)
     if account.role == "missing" and config.text("run.mode") == "live":
@@ -81,32 +78,16 @@ async def prepare(config: Config, where: Endpoint, signer: Signer, info: Info) -
             problem, remedy = collateral_problems(account, universe, sorted(unfunded))[0]
             raise VenueRefused(f"{problem}; {remedy}")
     rate, discount = await info.user_fees(account.user)
+    terms = terms_of(config, markets, (rate, discount), time.time_ns())
     start = SessionStart(
-        engine_settings=config.core_settings(),
-        markets=[_market_spec(config, m, rate, discount) for m in markets],
+        engine_settings=terms.settings,
+        markets=terms.markets,
         session=secrets.randbits(64),
         desk=_desk_settings(config, account.user),
         dexs=tuple(dexs),
         sends_orders=config.text("run.mode") == "live",
     )
-    return Stage(where, signer, universe, markets, account, dexs, start)
-
-
-def _market_spec(config: Config, market: Market, rate: Decimal, discount: Decimal) -> dict[str, Any]:
-    def exact(name: str) -> str:
-        return format(Decimal(str(config.for_market(market.coin, name))), "f")
-
-    return {
-        "asset": market.asset,
-        "dex_index": market.dex_index,
-        "dex": market.dex,
-        "coin": market.coin,
-        "sz_decimals": market.sz_decimals,
-        "taker_fee_bps": format(market.taker_fee_bps(rate, discount).quantize(Decimal("0.0001"), ROUND_UP), "f"),
-        "entry_threshold_bps": exact("threshold_bps"),
-        "max_notional_usd": exact("max_notional_usd"),
-        "entry_enabled": bool(config.for_market(market.coin, "enabled")),
-    }
+    return Stage(where, signer, universe, markets, account, dexs, (rate, discount), start)
 
 
 def _desk_settings(config: Config, user: str) -> DeskSettings:

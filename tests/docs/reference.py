@@ -25,7 +25,20 @@ Sources, each over the one before: defaults, the file (`--config`, else `HIP3_CO
 directory), the environment (`HIP3__SECTION__OPTION`), `--set section.option=value`, flags such as `--venue`. Unknown or
 misspelt keys are refused with the nearest name, values outside their range with the range. Numbers that decide are
 exact: write them as text (`"0.10"`) or as whole numbers.
+
+*Reload* says which change a running trader takes over ([reload](control.md#reload)); without a word it takes a restart.
 """
+#: What the words of `tightens` mean to people.
+DIRECTIONS = {
+    "up": "up",
+    "down": "down",
+    "down, 0 is none": "down, or from 0",
+    "on": "to true",
+    "off": "to false",
+    "more": "more of them",
+    "named": "from empty",
+    None: "",
+}
 MARKETS = """\
 ## For one market
 
@@ -40,7 +53,7 @@ def page() -> str:
     """The whole page."""
     parts = [HEAD]
     for section, rows in groupby(table().values(), key=lambda row: row.key.partition(".")[0]):
-        parts += [f"## {section}\n", "| option | default | range | unit | why |\n|---|---|---|---|---|"]
+        parts += [f"## {section}\n", "| option | default | range | unit | reload | why |\n|---|---|---|---|---|---|"]
         parts += [row_of(option) for option in rows]
         parts.append("")
     parts += [MARKETS + "\n".join(f"| `{name}` | `{key}` |" for name, key in MARKET_OPTIONS.items()), ""]
@@ -50,7 +63,14 @@ def page() -> str:
 def row_of(option: Option) -> str:
     """One option as a row."""
     span = f"{option.min} to {option.max}" if option.min is not None else ""
-    cells = (f"`{option.key}`", f"`{as_toml(option.default)}`", span, option.unit, option.reason)
+    cells = (
+        f"`{option.key}`",
+        f"`{as_toml(option.default)}`",
+        span,
+        option.unit,
+        DIRECTIONS[option.tightens],
+        option.reason,
+    )
     return f"| {' | '.join(cell.replace('|', ',') for cell in cells)} |"
 
 

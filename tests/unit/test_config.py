@@ -256,3 +256,21 @@ def test_a_value_asked_for_in_another_type_is_our_bug() -> None:
 def test_the_packaged_table_is_valid_toml() -> None:
     text = (Path(__file__).parents[2] / "python/hip3/default.toml").read_text()
     assert len(tomllib.loads(text)) >= 10
+
+
+def test_a_window_that_cannot_be_read_is_refused_by_the_name_of_its_option() -> None:
+    assert refused(None, "blackout.windows=25:00-26:00").startswith(
+        "blackout.windows: '25:00-26:00' is not of the form"
+    )
+    own = 'market."xyz:GOLD".blackout_windows'
+    assert refused(None, f"{own}=20:55").startswith(f"{own}: '20:55' is not of the form")
+
+
+def test_a_fingerprint_differs_where_a_value_does_and_not_by_its_source(write: Write) -> None:
+    base = loaded().fingerprint()
+    assert len(base) == 12
+    assert loaded(None, "entry.threshold_bps=40").fingerprint() == base
+    assert loaded(None, "entry.threshold_bps=41").fingerprint() != base
+    own = loaded(None, 'market."xyz:GOLD".threshold_bps=40').fingerprint()
+    assert own != base
+    assert loaded(write('[market."xyz:GOLD"]\nthreshold_bps = 40\n')).fingerprint() == own

@@ -95,11 +95,12 @@ def _data_link_down(s: Mapping[str, Any], _: AlertLimits) -> str | None:
 
 
 def _markets_stale(s: Mapping[str, Any], _: AlertLimits) -> str | None:
-    rows = s["markets"]
-    stale = [row["coin"] for row in rows if row["state"] == "stale"]
-    if not s["header"]["data_link"] or not rows or 2 * len(stale) < len(rows):
+    states = [row["state"] for row in s["markets"]]
+    # What is off or out of session may rest.
+    stale, judged = states.count("stale"), states.count("stale") + states.count("ready")
+    if not s["header"]["data_link"] or not stale or 2 * stale < judged:
         return None
-    return f"{len(stale)} of {len(rows)} markets are stale"
+    return f"{stale} of {judged} markets are stale"
 
 
 def _backup_silent(s: Mapping[str, Any], limits: AlertLimits) -> str | None:

@@ -26,7 +26,8 @@ class DayGuard:
         self.book = book
         #: Why the day has ended, once it has; until then empty.
         self.stopped = ""
-        self._limit = limit
+        #: May be replaced by a tighter one.
+        self.limit = limit
         self._clock = clock
         self._equity_usd = equity_usd
         self._due_s = 0.0
@@ -52,6 +53,6 @@ class DayGuard:
             return False
         now_ns = self._clock.now_ns()
         pnl_usd = self.book.take(now_ns, equity_usd)
-        if self._limit.is_reached(now_ns, pnl_usd):
-            self.stopped = self._limit.told(pnl_usd)
+        if self.limit.is_reached(now_ns, pnl_usd):
+            self.stopped = self.limit.told(pnl_usd)
         return bool(self.stopped)

@@ -22,6 +22,7 @@ from hip3.errors import CheckFailed
 
 LATCH_BYTES_MAX = 4096
 REASON_MAX = 200
+TOLD_MAX = 1000
 KILL = "kill"
 HARD_STOP = "hard_stop"
 
@@ -94,7 +95,9 @@ def clear_latch(path: Path, reason: str) -> bool:
     return True
 
 
-def note(path: Path, verb: str, user: str, reason: str) -> None:
-    """One durable line of the log of control beside the latch."""
+def note(path: Path, verb: str, user: str, reason: str, told: str = "") -> None:
+    """One durable line of the log of control beside the latch; `told` is what came of the verb."""
     row = {"time_ms": time.time_ns() // 1_000_000, "verb": verb, "user": user, "reason": reason[:REASON_MAX]}
+    if told:
+        row["told"] = told[:TOLD_MAX]
     append_durably(path.with_name("control.log"), orjson.dumps(row))

@@ -1,4 +1,4 @@
-"""The control socket of a running trader: pause, resume, flatten, and `about`. One JSON request, one JSON answer.
+"""The control socket of a running trader: its verbs, and `about`. One JSON request, one JSON answer.
 
 A socket of its own beside that for status, which stays read-only. Mode 0600; the user comes from the kernel. No
 verb raises a limit, opens a position or lifts the kill latch.
@@ -21,7 +21,7 @@ from hip3.status.publish import open_socket
 
 REQUEST_BYTES_MAX = 4096
 TIMEOUT_S = 5.0
-VERBS = ("pause", "resume", "flatten")
+VERBS = ("pause", "resume", "flatten", "reload")
 _CREDENTIALS = struct.Struct("3i")
 
 
@@ -43,6 +43,10 @@ class Controlled(Protocol):
 
     def flatten(self, coins: list[str]) -> str:
         """Leaves the positions of these coins; of all where none is named. Raises ValueError."""
+        ...
+
+    async def reload(self) -> str:
+        """Takes over what tightens in the configuration, read anew. Raises ValueError."""
         ...
 
 
@@ -78,7 +82,7 @@ class ControlServer:
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
             async with asyncio.timeout(TIMEOUT_S):
-                answer = self._answer(await reader.readline(), _user_of(writer))
+                answer = await self._answer(await reader.readline(), _user_of(writer))
                 writer.write(orjson.dumps(answer) + b"\n")
                 await writer.drain()
         except (TimeoutError, ValueError, ConnectionError):
@@ -87,7 +91,7 @@ class ControlServer:
         finally:
             writer.close()
 
-    def _answer(self, line: bytes, user: str) -> dict[str, Any]:
+    async def _answer(self, line: bytes, user: str) -> dict[str, Any]:
         try:
             asked = orjson.loads(line)
             verb, coins, reason = asked["verb"], asked.get("coins", []), str(asked.get("reason", ""))[:REASON_MAX]
@@ -97,17 +101,26 @@ class ControlServer:
                 raise ValueError(f"{verb!r} is not a verb of this trader")
             if self._trader.venue == "mainnet" and asked.get("confirmed") is not True:
                 raise ValueError("on mainnet it needs the word typed, or --yes")
-            told = self._trader.flatten(coins) if verb == "flatten" else getattr(self._trader, verb)()
+            told = await self._do(verb, coins)
         except (orjson.JSONDecodeError, KeyError, TypeError, AttributeError):
             return {"status": "err", "text": "not a request of control"}
         except ValueError as error:
             return {"status": "err", "text": str(error)}
         try:
             self._latch.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            note(self._latch, verb, user, reason)
+            note(self._latch, verb, user, reason, told)
         except OSError as error:
             told += f" (the log of control cannot be written: {error.strerror})"
         return {"status": "ok", "text": told}
+
+    async def _do(self, verb: str, coins: list[str]) -> str:
+        match verb:
+            case "flatten":
+                return self._trader.flatten(coins)
+            case "reload":
+                return await self._trader.reload()
+            case _:
+                return self._trader.pause() if verb == "pause" else self._trader.resume()
 
 
 def _user_of(writer: asyncio.StreamWriter) -> str:

@@ -1,4 +1,4 @@
-"""The operator's side of control: `hip3 pause`, `resume`, `flatten`, `kill`, `unkill`, and the keys of the view.
+"""The operator's side of control: `hip3 pause`, `resume`, `flatten`, `reload`, `kill`, `unkill`, and the view's keys.
 
 On mainnet each of them wants its word typed; a trader there takes no verb that does not say so.
 """

@@ -179,6 +179,13 @@ class Trader:
             self.engine.set_entries_enabled(True)
             return True
 
+    def reconfigure(self, settings: bytes, markets: bytes, now_ns: int) -> None:
+        """Other entry settings, blackouts and terms of markets from here on; raises CoreError as the core does."""
+        with self._lock:
+            self.engine.reconfigure(settings, markets)
+            told = {"settings": orjson.Fragment(settings), "markets": orjson.Fragment(markets)}
+            self._control(now_ns, "reconfigure", **told)
+
     def halt(self, why: str, now_ns: int) -> None:
         """Nothing is signed any more, whoever said so: no entries, and nothing to wait for."""
         with self._lock:

@@ -67,6 +67,8 @@ def _feed_control(trader: Trader, now_ns: int, control: dict[str, Any]) -> None:
             trader.flatten(control["reason"], now_ns, control.get("assets"))
         case "resume_entries":
             trader.resume_entries(now_ns)
+        case "reconfigure":
+            trader.reconfigure(orjson.dumps(control["settings"]), orjson.dumps(control["markets"]), now_ns)
         case "halt":
             trader.halt(control["why"], now_ns)
         case other:

@@ -26,7 +26,14 @@ from hip3.status.cells import (
 from hip3.status.grid import Cell, Grid
 
 STATE_STYLES = {"trading": "green", "starting": "yellow", "reducing": "yellow", "halted": "bold red"}
-MARKET_STYLES = {"ready": "green", "stale": "yellow", "halted": "bold red", "capped": "magenta", "off": "dim"}
+MARKET_STYLES = {
+    "ready": "green",
+    "stale": "yellow",
+    "halted": "bold red",
+    "capped": "magenta",
+    "blacked_out": "blue",
+    "off": "dim",
+}
 VENUE_STYLES = {"sim": "bold black on cyan", "testnet": "bold black on yellow", "mainnet": "bold white on red"}
 SEPARATOR = "   "
 

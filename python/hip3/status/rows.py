@@ -10,6 +10,7 @@ from hip3._hip3 import Claim, EdgeRow, Position
 from hip3._hip3 import Snapshot as MarketSnapshot
 from hip3.config import Config
 from hip3.execution.tally import MarketTrouble
+from hip3.sessions import END_NS
 
 MS = 1_000_000
 #: How long a market counts as halted or capped after the venue last said so.
@@ -111,16 +112,32 @@ def _progress(entry_edge_bps: str | None, distance: Decimal | None, exit_bps: De
     return round(float(min(Decimal(1), max(Decimal(0), 1 - distance / way))), 3)
 
 
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What may stand against entries in a market, whatever its prices."""
+
+    is_off: bool
+    trouble: MarketTrouble | None
+    blackout_until_ns: int | None
+
+    def word(self, now_ns: int) -> str | None:
+        """The first that holds, as a state of the market."""
+        if self.is_off:
+            return "off"
+        if self.trouble is not None and now_ns - self.trouble.time_ns < TROUBLE_NS:
+            return self.trouble.kind
+        return None if self.blackout_until_ns is None else "blacked_out"
+
+
 def market_row(
     edge: EdgeRow,
     market: MarketSnapshot,
-    trouble: MarketTrouble | None,
+    standing: Standing,
     points: list[float | None],
     rules: MarketRules,
     now_ns: int,
-    is_off: bool,
 ) -> dict[str, Any]:
-    """One market. `state` is off, halted, capped, stale or ready, the first that holds."""
+    """One market. `state` is off, halted, capped, blacked_out, stale or ready, the first that holds."""
     book_age = _age_ms(market.book_recv_ns, now_ns)
     oracle_age = _age_ms(market.oracle_recv_ns, now_ns)
     is_fresh = (
@@ -129,12 +146,7 @@ def market_row(
         and book_age <= rules.book_age_ms_max
         and oracle_age <= rules.oracle_age_ms_max
     )
-    if is_off:
-        state = "off"
-    elif trouble is not None and now_ns - trouble.time_ns < TROUBLE_NS:
-        state = trouble.kind
-    else:
-        state = "ready" if is_fresh else "stale"
+    out_ns = standing.blackout_until_ns
     return {
         "market": edge.market,
         "coin": edge.coin,
@@ -157,7 +169,8 @@ def market_row(
         "p99_bps": round(edge.p99_bps, 2),
         "edges_bps": points,
         "updates": edge.updates,
-        "state": state,
+        "state": standing.word(now_ns) or ("ready" if is_fresh else "stale"),
+        "blackout_ends_in_s": None if out_ns in (None, END_NS) else _left_s(out_ns, now_ns),
     }
 
 

@@ -14,12 +14,13 @@ from hip3.clock import Clock
 from hip3.config import Config
 from hip3.control.guard import DayGuard
 from hip3.execution.backup import MarkRegressionMonitor
+from hip3.execution.blackout import Blackouts
 from hip3.execution.orders import OrderKind, OrderState
 from hip3.execution.summary import latency_row, trader_equity_usd
 from hip3.execution.trader import Trader
 from hip3.startup import Stage
 from hip3.status.history import EdgeHistory
-from hip3.status.rows import MS, MarketRules, market_row, position_row
+from hip3.status.rows import MS, MarketRules, Standing, market_row, position_row
 from hip3.venue.budget import RequestBudget
 from hip3.venue.link import Link
 
@@ -43,6 +44,7 @@ class Source(Protocol):
     budget: RequestBudget
     alerts: AlertBoard
     guard: DayGuard
+    blackouts: Blackouts
     started_ns: int
 
     @property
@@ -60,8 +62,13 @@ class SnapshotSource:
         self._baseline = stage.account.baseline(stage.dexs, stage.universe)
         self._equity_at_start = stage.account.equity(stage.dexs, stage.universe)
         self._edges = EdgeHistory()
+        self.take_over(config, stage.start.markets)
+
+    def take_over(self, config: Config, markets: list[dict[str, Any]]) -> None:
+        """Goes by this configuration and these terms of markets from here on."""
         self._rules = MarketRules.read(config)
-        self._off = {spec["coin"] for spec in stage.start.markets if not spec["entry_enabled"]}
+        self._fingerprint = config.fingerprint()
+        self._off = {spec["coin"] for spec in markets if not spec["entry_enabled"]}
 
     def sample(self) -> Snapshot:
         """The snapshot of now, and what later ones need of it. To be called once a second."""
@@ -105,6 +112,7 @@ class SnapshotSource:
         return {
             "venue": stage.where.name,
             "mode": source.config.text("run.mode"),
+            "config": self._fingerprint,
             "state": trader.state.value,
             "state_why": trader.state_why,
             "uptime_s": round((now_ns - source.started_ns) / 1e9, 1),
@@ -162,11 +170,13 @@ class SnapshotSource:
         for edge in trader.engine.edge_summary():
             snapshot = trader.engine.get_snapshot(edge.asset)
             if snapshot is not None:
-                trouble = trader.tally.troubles.get(edge.coin)
-                is_off = edge.coin in self._off
-                rows.append(
-                    market_row(edge, snapshot, trouble, self._edges.points(edge.coin), self._rules, now_ns, is_off)
+                standing = Standing(
+                    is_off=edge.coin in self._off,
+                    trouble=trader.tally.troubles.get(edge.coin),
+                    blackout_until_ns=self._source.blackouts.until_ns(edge.coin, now_ns),
                 )
+                points = self._edges.points(edge.coin)
+                rows.append(market_row(edge, snapshot, standing, points, self._rules, now_ns))
         rows.sort(key=lambda row: -float(row["threshold_pct"]))
         return rows
 

@@ -143,7 +143,7 @@ def _detail(snapshot: Snapshot, coin: str, look: Look) -> RenderableType:
     if row is None:
         return Text(f"{coin} is not traded any more")
     facts = [
-        ("state", row["state"]),
+        ("state", row["state"].replace("_", " ") + _for_how_long(row)),
         ("bid", f"{row['bid_px']} × {row['bid_sz']}, {age(row['book_age_ms'])} old"),
         ("ask", f"{row['ask_px']} × {row['ask_sz']}"),
         ("oracle", f"{row['oracle_px']}, {age(row['oracle_age_ms'])} old, moved {age(row['oracle_changed_ms'])} ago"),
@@ -167,6 +167,14 @@ def _detail(snapshot: Snapshot, coin: str, look: Look) -> RenderableType:
         if own[name]:
             parts += [Text(), panel(own[name][:8], look)]
     return Group(*parts)
+
+
+def _for_how_long(row: dict[str, Any]) -> str:
+    """The rest of a blackout; one without a known end lasts until a restart."""
+    if row["state"] != "blacked_out":
+        return ""
+    ends_in_s = row["blackout_ends_in_s"]
+    return ": its times are known no further" if ends_in_s is None else f" for {span(ends_in_s)} more"
 
 
 def _prompt(choice: Choice) -> Text:

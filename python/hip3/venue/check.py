@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
+import time
 from contextlib import AsyncExitStack
 from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
 from decimal import Decimal
 
 import orjson
@@ -16,14 +18,20 @@ from rich.text import Text
 from hip3.config import Config
 from hip3.control.latch import latch_path, read_latch
 from hip3.errors import Hip3Error
+from hip3.sessions import DAY_NS, END_NS, Rule, known_until_ns, spans_of
 from hip3.startup import open_venue
+from hip3.terms import blackout_rule, unknown_markets
 from hip3.venue.account import AccountReport, collateral_problems, read_account
-from hip3.venue.discovery import Market, Universe, discover, nearest
+from hip3.venue.discovery import Market, Universe, discover
 from hip3.venue.http import HttpClient
 from hip3.venue.info import Info
 
 #: The venue refuses orders worth less than this, in collateral units.
 VENUE_NOTIONAL_USD_MIN = Decimal(10)
+#: Markets that one finding names.
+NAMED_MAX = 5
+#: A calendar that is known for less than this ahead wants a newer library.
+KNOWN_NS_MIN = 30 * DAY_NS
 STYLES = {"ok": "green", "warning": "yellow", "error": "bold red"}
 
 
@@ -49,7 +57,8 @@ def main(config: Config, as_json: bool) -> int:
         line.append(finding.text, style="default")
         if finding.remedy:
             line.append(f"\n         → {finding.remedy}", style="italic")
-        console.print(line)
+        # A terminal wraps by itself, and a file has no width.
+        console.print(line, soft_wrap=True)
     return status
 
 
@@ -71,7 +80,8 @@ async def preflight(config: Config) -> tuple[list[Finding], int]:
             )
             dexs = sorted({m.dex for m in markets})
             findings.append(Finding("ok", f"{len(markets)} markets on {len(dexs)} dexs"))
-            findings += _market_sections(config, universe)
+            findings += [Finding("error", text, "correct the name") for text in unknown_markets(config, universe)]
+            findings += _blackouts(config, markets, time.time_ns())
             account = await read_account(info, signer.address, config.text("account.address"), universe, dexs)
             rate, discount = await info.user_fees(account.user)
         except Hip3Error as error:
@@ -101,18 +111,45 @@ def _limits(config: Config) -> list[Finding]:
     least_touch = (minimum * full / alpha).sqrt().quantize(Decimal("0.01"))
     if least_touch > floor:
         text = f"touches under {least_touch} USD give orders under {minimum} USD at sizing_alpha {alpha}"
-        findings.append(Finding("warning", text, "expect refusals size_below_minimum, or raise entry.sizing_alpha"))
+        findings.append(Finding("warning", text, "expect refusals below_minimum, or raise entry.sizing_alpha"))
     if not config.switch("exit.primary") and not config.switch("exit.backup"):
         findings.append(Finding("error", "both exit paths are off", "set exit.primary or exit.backup to true"))
     return findings
 
 
-def _market_sections(config: Config, universe: Universe) -> list[Finding]:
-    """Markets that have options of their own but do not exist."""
-    names = [m.coin for m in universe.markets]
-    unknown = [coin for coin in config.markets if coin not in names]
-    text = '[market."{}"]: the venue has no such market{}'
-    return [Finding("error", text.format(coin, nearest(coin, names)), "correct the name") for coin in unknown]
+def _blackouts(config: Config, markets: list[Market], now_ns: int) -> list[Finding]:
+    """When markets are not entered, and how far ahead that is known."""
+    coins: dict[Rule, list[str]] = {}
+    for market in markets:
+        coins.setdefault(blackout_rule(config, market.coin), []).append(market.coin)
+    findings = []
+    for rule, named in coins.items():
+        spans = spans_of(rule, now_ns)
+        if not spans:
+            continue
+        out = next((end for start, end in spans if start <= now_ns < end), None)
+        then = next((start for start, _ in spans if start > now_ns), None)
+        told = f"out now, until {_utc(out)}" if out else f"open now, until {_utc(then)}" if then else "open now"
+        terms = ", ".join(
+            [*(f"at {w}" for w in rule.windows), *([f"outside of {rule.calendar}"] if rule.calendar else [])]
+        )
+        findings.append(Finding("ok", f"{_named(named)}: no entries {terms}; {told}"))
+        until_ns = known_until_ns(spans)
+        if until_ns < now_ns + KNOWN_NS_MIN:
+            text = f"{rule.calendar} is known until {_utc(until_ns)}; from then on nothing enters"
+            findings.append(Finding("warning", text, "pip install --upgrade exchange-calendars, then start again"))
+    return findings
+
+
+def _utc(ns: int) -> str:
+    if ns >= END_NS:
+        return "a restart"
+    return f"{datetime.fromtimestamp(ns / 1e9, UTC):%a %Y-%m-%d %H:%M} UTC"
+
+
+def _named(coins: list[str]) -> str:
+    """The first markets of a list by name, and that there are more."""
+    return ", ".join(coins[:NAMED_MAX]) + (f" and {len(coins) - NAMED_MAX} more" if len(coins) > NAMED_MAX else "")
 
 
 def _account(account: AccountReport, universe: Universe, dexs: list[str]) -> list[Finding]:
@@ -144,6 +181,5 @@ def _fees(config: Config, markets: list[Market], rate: Decimal, discount: Decima
     ]
     if not hopeless:
         return [Finding("ok", "fees both ways and the least net edge fit under every threshold")]
-    named = ", ".join(hopeless[:5]) + (", …" if len(hopeless) > 5 else "")
-    text = f"fees exceed the threshold on {len(hopeless)} markets ({named}): only larger edges enter"
+    text = f"fees exceed the threshold on {len(hopeless)} markets ({_named(hopeless)}): only larger edges enter"
     return [Finding("warning", text, "exclude them or raise their threshold_bps")]

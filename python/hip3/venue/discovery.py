@@ -73,17 +73,15 @@ class Universe:
         """
         names = [m.coin for m in self.markets if not m.is_delisted]
         for pattern in [*include, *exclude]:
-            if any(fnmatch.fnmatchcase(name, pattern) for name in names):
+            if any(is_matched(name, [pattern]) for name in names):
                 continue
-            if any(fnmatch.fnmatchcase(m.coin, pattern) for m in self.markets):
+            if any(is_matched(m.coin, [pattern]) for m in self.markets):
                 raise ConfigError(f"markets: {pattern!r} matches delisted markets only; take it out")
             raise ConfigError(f"markets: {pattern!r} matches no market of this venue{nearest(pattern, names)}")
         chosen = [
             m
             for m in self.markets
-            if not m.is_delisted
-            and any(fnmatch.fnmatchcase(m.coin, p) for p in include)
-            and not any(fnmatch.fnmatchcase(m.coin, p) for p in exclude)
+            if not m.is_delisted and is_matched(m.coin, include) and not is_matched(m.coin, exclude)
         ]
         if len(chosen) > most:
             raise ConfigError(
@@ -94,6 +92,11 @@ class Universe:
     def dex_of(self, name: str) -> Dex:
         """The dex of that name."""
         return next(d for d in self.dexs if d.name == name)
+
+
+def is_matched(coin: str, patterns: list[str]) -> bool:
+    """Whether a pattern matches this full name."""
+    return any(fnmatch.fnmatchcase(coin, pattern) for pattern in patterns)
 
 
 def nearest(name: str, names: list[str]) -> str:

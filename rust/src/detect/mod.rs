@@ -5,6 +5,7 @@
 //! answer is [`Refusal::NoEdge`]; it comes first and costs two multiplications.
 
 mod refusal;
+mod schedule;
 mod settings;
 #[cfg(test)]
 mod tests;
@@ -17,6 +18,7 @@ use crate::market::{Level, MarketSpec, Snapshot};
 use crate::position::Exposure;
 use crate::types::{MarketKey, Ns, Side};
 pub use refusal::Refusal;
+pub use schedule::Schedule;
 pub use settings::EntrySettings;
 
 /// An entry that meets every condition.
@@ -98,23 +100,35 @@ pub fn find_edge(spec: &MarketSpec, snapshot: &Snapshot) -> Result<(Side, Edge),
 #[derive(Debug)]
 pub struct Detector {
     settings: EntrySettings,
+    blackouts: Vec<Schedule>,
+    /// The operator's switch, beside that of the settings.
+    allowed: bool,
     memory: FxHashMap<MarketKey, Memory>,
     refused: FxHashMap<Refusal, u64>,
 }
 
 impl Detector {
-    /// A detector that has seen nothing. The settings must be without [`EntrySettings::fault`].
-    pub fn new(settings: EntrySettings) -> Self {
+    /// A detector that has seen nothing. The settings must be without [`EntrySettings::fault`]; markets name
+    /// their blackout by its place.
+    pub fn new(settings: EntrySettings, blackouts: Vec<Schedule>) -> Self {
         Self {
             settings,
+            blackouts,
+            allowed: true,
             memory: FxHashMap::default(),
             refused: FxHashMap::default(),
         }
     }
 
-    /// Switches entries on or off.
-    pub fn set_enabled(&mut self, enabled: bool) {
-        self.settings.enabled = enabled;
+    /// Other settings and blackouts from here on; what is remembered of markets stays.
+    pub fn replace(&mut self, settings: EntrySettings, blackouts: Vec<Schedule>) {
+        self.settings = settings;
+        self.blackouts = blackouts;
+    }
+
+    /// The operator's switch of entries; on, it brings back only what the settings allow.
+    pub fn set_allowed(&mut self, allowed: bool) {
+        self.allowed = allowed;
     }
 
     /// Takes the spread of a new touch into the market's average; once per touch.
@@ -179,8 +193,9 @@ impl Detector {
     ) -> Result<EntrySignal, Refusal> {
         let (side, edge) = find_edge(spec, snapshot)?;
         let quote = Quote::of(snapshot)?;
-        ensure(self.settings.enabled, Refusal::EntriesOff)?;
+        ensure(self.settings.enabled && self.allowed, Refusal::EntriesOff)?;
         ensure(spec.entry_enabled, Refusal::MarketOff)?;
+        ensure(!self.is_blacked_out(spec, now), Refusal::BlackedOut)?;
         ensure(quote.bid.px < quote.ask.px, Refusal::CrossedBook)?;
         let book_age_ms = now.since(snapshot.book_recv) / 1_000_000;
         let oracle_age_ms = now.since(snapshot.oracle_recv) / 1_000_000;
@@ -208,6 +223,12 @@ impl Detector {
             book_age_ms,
             oracle_age_ms,
         })
+    }
+
+    /// A market that names a blackout which is not there is out: what it was told is not known.
+    fn is_blacked_out(&self, spec: &MarketSpec, now: Ns) -> bool {
+        spec.blackout
+            .is_some_and(|place| self.blackouts.get(place).is_none_or(|schedule| schedule.covers(now)))
     }
 
     /// Fees of entry and exit and the slippage expected.

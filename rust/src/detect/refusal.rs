@@ -31,6 +31,8 @@ refusals! {
     EntriesOff = "entries_off",
     /// Entries are switched off in this market.
     MarketOff = "market_off",
+    /// The market is not entered at this time.
+    BlackedOut = "blacked_out",
     /// Bid and ask cross or touch.
     CrossedBook = "crossed_book",
     /// The touch is too old.

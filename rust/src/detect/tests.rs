@@ -64,7 +64,7 @@ fn snapshot() -> Snapshot {
 }
 
 fn detector() -> Detector {
-    let mut detector = Detector::new(settings());
+    let mut detector = Detector::new(settings(), Vec::new());
     detector.record_touch(&snapshot());
     detector
 }
@@ -77,7 +77,7 @@ fn check_with(change: impl FnOnce(&mut EntrySettings), snapshot: &Snapshot) -> R
     let mut settings = settings();
     change(&mut settings);
     assert_eq!(settings.fault(), None);
-    let mut detector = Detector::new(settings);
+    let mut detector = Detector::new(settings, Vec::new());
     detector.record_touch(snapshot);
     detector.check_dislocations(&spec(), snapshot, &Exposure::default(), NOW)
 }
@@ -354,13 +354,13 @@ fn what_is_held_or_on_its_way_is_named() {
 #[test]
 fn switches_refuse_only_what_would_have_been() {
     let mut detector = detector();
-    detector.set_enabled(false);
+    detector.set_allowed(false);
     let none = Exposure::default();
     assert_eq!(
         detector.check_dislocations(&spec(), &snapshot(), &none, NOW),
         Err(Refusal::EntriesOff)
     );
-    detector.set_enabled(true);
+    detector.set_allowed(true);
     let off = MarketSpec {
         entry_enabled: false,
         ..spec()
@@ -442,7 +442,7 @@ fn a_market_rests_after_it_was_left() {
 
 #[test]
 fn each_market_has_its_own_spread_average() {
-    let mut detector = Detector::new(settings());
+    let mut detector = Detector::new(settings(), Vec::new());
     let none = Exposure::default();
     // A market of which no touch was averaged is judged wide, never narrow.
     assert_eq!(
@@ -526,7 +526,7 @@ proptest! {
             bid: Some(bid), ask: Some(ask), oracle: Some(oracle), mark: Some(near),
             open_interest: Some(Sz(interest * lot)), ..snapshot()
         };
-        let mut detector = Detector::new(settings());
+        let mut detector = Detector::new(settings(), Vec::new());
         detector.record_touch(&snapshot);
         let exposure = Exposure { total_usd: Usd(total * 1_000_000), ..Exposure::default() };
         let Ok(signal) = detector.check_dislocations(&spec, &snapshot, &exposure, NOW) else { return Ok(()) };
@@ -544,4 +544,40 @@ proptest! {
         let reachable = if sell { signal.px <= near } else { signal.px >= near };
         prop_assert!(reachable);
     }
+}
+
+#[test]
+fn a_blackout_refuses_from_its_start_to_its_end_and_a_missing_one_always() {
+    let spans = format!("[[{}, {}]]", NOW.0 + 10, NOW.0 + 20);
+    let schedule: Schedule = serde_json::from_str(&spans).expect("spans");
+    let mut detector = Detector::new(settings(), vec![schedule]);
+    detector.record_touch(&snapshot());
+    let mut check = |blackout, after: u64| {
+        let named = MarketSpec { blackout, ..spec() };
+        detector
+            .check_dislocations(&named, &snapshot(), &Exposure::default(), Ns(NOW.0 + after))
+            .err()
+    };
+    assert_eq!(check(Some(0), 9), None);
+    assert_eq!(check(Some(0), 10), Some(Refusal::BlackedOut));
+    assert_eq!(check(Some(0), 19), Some(Refusal::BlackedOut));
+    assert_eq!(check(Some(0), 20), None);
+    assert_eq!(check(None, 15), None);
+    assert_eq!(check(Some(1), 0), Some(Refusal::BlackedOut));
+}
+
+#[test]
+fn the_operators_switch_brings_back_only_what_the_settings_allow() {
+    let off = EntrySettings {
+        enabled: false,
+        ..settings()
+    };
+    let mut detector = Detector::new(settings(), Vec::new());
+    detector.replace(off, Vec::new());
+    detector.set_allowed(false);
+    detector.set_allowed(true);
+    assert_eq!(
+        detector.check_dislocations(&spec(), &snapshot(), &Exposure::default(), NOW),
+        Err(Refusal::EntriesOff)
+    );
 }

@@ -85,11 +85,7 @@ pub struct Engine {
 impl Engine {
     /// An engine without markets. `settings` is JSON; `session` makes its order ids unique.
     pub fn new(settings: &[u8], session: u64) -> Result<Self, EngineError> {
-        let settings: Settings =
-            serde_json::from_slice(settings).map_err(|error| EngineError::Settings(error.to_string()))?;
-        if let Some(fault) = settings.fault() {
-            return Err(EngineError::Settings(fault));
-        }
+        let settings = read_settings(settings)?;
         let cloids = Arc::new(CloidSource::new(session));
         let set = Arc::new(FlatteningSet::default());
         let (watcher, flattens) = ExitWatcher::new(settings.exit, set, Arc::clone(&cloids));
@@ -97,7 +93,7 @@ impl Engine {
             markets: RwLock::default(),
             positions: RwLock::default(),
             decisions: Mutex::new(Decisions {
-                detector: Detector::new(settings.entry),
+                detector: Detector::new(settings.entry, settings.blackouts),
                 edges: EdgeTracker::new(settings.edges.period_ms),
                 decided: Decided::default(),
                 awaited: FxHashMap::default(),
@@ -114,29 +110,20 @@ impl Engine {
     /// Adds markets and updates the terms of known ones, all or none. `markets` is a JSON list of
     /// [`MarketSpec`].
     pub fn set_markets(&self, markets: &[u8]) -> Result<(), EngineError> {
-        let specs: Vec<MarketSpec> =
-            serde_json::from_slice(markets).map_err(|error| EngineError::Markets(error.to_string()))?;
-        let mut assets = FxHashSet::default();
-        let mut coins = FxHashSet::default();
-        for spec in &specs {
-            if let Some(fault) = spec.fault() {
-                return Err(EngineError::Markets(fault));
-            }
-            if !assets.insert(spec.asset) || !coins.insert(&spec.coin) {
-                return Err(EngineError::Markets(format!(
-                    "asset {} or coin {:?} given twice",
-                    spec.asset, spec.coin
-                )));
-            }
-        }
+        let specs = read_markets(markets)?;
+        let mut state = self.markets.write();
+        put_markets(&mut state, &mut self.decisions.lock(), specs);
+        Ok(())
+    }
+
+    /// Puts other entry settings, blackouts and terms of markets in place, at one moment; exits stay as they are.
+    pub fn reconfigure(&self, settings: &[u8], markets: &[u8]) -> Result<(), EngineError> {
+        let settings = read_settings(settings)?;
+        let specs = read_markets(markets)?;
         let mut state = self.markets.write();
         let mut decisions = self.decisions.lock();
-        for spec in specs {
-            decisions
-                .edges
-                .track_market(spec.key(), &spec.coin, spec.entry_threshold_bps);
-            state.set_market(spec);
-        }
+        decisions.detector.replace(settings.entry, settings.blackouts);
+        put_markets(&mut state, &mut decisions, specs);
         Ok(())
     }
 
@@ -273,9 +260,9 @@ impl Engine {
         key.is_some_and(|key| self.watcher.set().is_flattening(key))
     }
 
-    /// Switches entries on or off; exits always go on.
+    /// The operator's switch of entries, beside that of the settings; exits always go on.
     pub fn set_entries_enabled(&self, enabled: bool) {
-        self.decisions.lock().detector.set_enabled(enabled);
+        self.decisions.lock().detector.set_allowed(enabled);
     }
 
     /// A market as last seen, with its coin.
@@ -356,6 +343,41 @@ impl Engine {
         }
         counters.extend(self.watcher.set().counters());
         counters
+    }
+}
+
+fn read_settings(json: &[u8]) -> Result<Settings, EngineError> {
+    let settings: Settings = serde_json::from_slice(json).map_err(|error| EngineError::Settings(error.to_string()))?;
+    settings
+        .fault()
+        .map_or(Ok(settings), |fault| Err(EngineError::Settings(fault)))
+}
+
+fn read_markets(json: &[u8]) -> Result<Vec<MarketSpec>, EngineError> {
+    let specs: Vec<MarketSpec> =
+        serde_json::from_slice(json).map_err(|error| EngineError::Markets(error.to_string()))?;
+    let mut assets = FxHashSet::default();
+    let mut coins = FxHashSet::default();
+    for spec in &specs {
+        if let Some(fault) = spec.fault() {
+            return Err(EngineError::Markets(fault));
+        }
+        if !assets.insert(spec.asset) || !coins.insert(&spec.coin) {
+            return Err(EngineError::Markets(format!(
+                "asset {} or coin {:?} given twice",
+                spec.asset, spec.coin
+            )));
+        }
+    }
+    Ok(specs)
+}
+
+fn put_markets(state: &mut MarketState, decisions: &mut Decisions, specs: Vec<MarketSpec>) {
+    for spec in specs {
+        decisions
+            .edges
+            .track_market(spec.key(), &spec.coin, spec.entry_threshold_bps);
+        state.set_market(spec);
     }
 }
 

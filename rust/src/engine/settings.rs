@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 
-use crate::detect::EntrySettings;
+use crate::detect::{EntrySettings, Schedule};
 use crate::exit::ExitSettings;
 
 /// Options of the edge statistics.
@@ -23,6 +23,9 @@ pub struct Settings {
     pub exit: ExitSettings,
     /// What to report of edges.
     pub edges: EdgeSettings,
+    /// Times without entries, which markets name by their place here.
+    #[serde(default)]
+    pub blackouts: Vec<Schedule>,
 }
 
 impl Settings {
@@ -30,6 +33,12 @@ impl Settings {
     pub fn fault(&self) -> Option<String> {
         let period = (self.edges.period_ms == 0).then(|| "edges.period_ms must be above 0".to_owned());
         let exit = || self.exit.fault().map(|fault| format!("exit: {fault}"));
-        self.entry.fault().map(str::to_owned).or_else(exit).or(period)
+        let blackout = || self.blackouts.iter().find_map(Schedule::fault).map(str::to_owned);
+        self.entry
+            .fault()
+            .map(str::to_owned)
+            .or_else(exit)
+            .or(period)
+            .or_else(blackout)
     }
 }

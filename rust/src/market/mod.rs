@@ -47,6 +47,9 @@ pub struct MarketSpec {
     pub max_notional_usd: Usd,
     /// Whether entries are allowed in this market; exits always are.
     pub entry_enabled: bool,
+    /// Place of the market's blackout in the settings, where it has one.
+    #[serde(default)]
+    pub blackout: Option<usize>,
 }
 
 impl MarketSpec {

@@ -34,6 +34,12 @@ impl Engine {
             .map_err(|e| CoreError::new_err(e.to_string()))
     }
 
+    fn reconfigure(&self, settings: &[u8], markets: &[u8]) -> PyResult<()> {
+        self.0
+            .reconfigure(settings, markets)
+            .map_err(|e| CoreError::new_err(e.to_string()))
+    }
+
     fn on_frame(&self, py: Python<'_>, frame: &[u8], recv_ns: u64) -> PyResult<Option<Vec<Py<PyAny>>>> {
         let told = self.0.on_frame(frame, Ns(recv_ns));
         if told.is_empty() {

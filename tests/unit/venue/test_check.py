@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from contextlib import AsyncExitStack
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from typing import Any
 
 import orjson
@@ -12,8 +15,10 @@ import pytest
 from hip3.config import Config, load
 from hip3.credentials import throw_away_signer
 from hip3.errors import ConfigError, VenueUnreachable
+from hip3.sessions import DAY_NS
 from hip3.venue import check
 from hip3.venue.check import Finding, preflight
+from hip3.venue.discovery import Market
 from hip3.venue.endpoints import Endpoint
 from hip3.venue.info import Info
 
@@ -182,7 +187,7 @@ async def test_fees_above_the_threshold_are_warned_of_per_market(venue: Venue) -
     text = "fees exceed the threshold on 5 markets (xyz:M1, xyz:M2, xyz:M3, xyz:M4, xyz:M5): only larger edges enter"
     assert warning.text == text
     levels, _ = await findings("entry.threshold_bps=24.9")
-    assert "on 6 markets (xyz:M0, xyz:M1, xyz:M2, xyz:M3, xyz:M4, …)" in levels["warning"][0].text
+    assert "on 6 markets (xyz:M0, xyz:M1, xyz:M2, xyz:M3, xyz:M4 and 1 more)" in levels["warning"][0].text
 
 
 @pytest.mark.parametrize(
@@ -212,3 +217,34 @@ def test_the_command_prints_lines_with_remedies_or_one_object(venue: Venue, caps
     venue()
     assert check.main(configured(), as_json=True) == 0
     assert orjson.loads(capsys.readouterr().out)["ok"] is True
+
+
+@pytest.mark.usefixtures("venue")
+async def test_markets_with_the_same_blackout_are_one_line_that_tells_when_it_changes() -> None:
+    now = datetime.now(UTC)
+    around = f"{now - timedelta(hours=1):%H:%M}-{now + timedelta(hours=1):%H:%M}"
+    levels, status = await findings(f"blackout.windows={around}", 'market."xyz:GOLD".blackout_windows=')
+    lines = [f.text for f in levels["ok"] if "no entries" in f.text]
+    assert (len(lines), status) == (1, 0)
+    assert lines[0].startswith(f"xyz:SILVER, flx:TSLA: no entries at {around}; out now, until ")
+    assert f"{now + timedelta(hours=1):%H:%M} UTC" in lines[0]
+    levels, _ = await findings('market."xyz:GOLD".blackout_windows=00:00-12:00,12:00-00:00')
+    assert any("xyz:GOLD" in f.text and "out now, until a restart" in f.text for f in levels["ok"])
+
+
+@pytest.mark.usefixtures("venue")
+async def test_an_exchange_that_is_not_known_is_an_error() -> None:
+    levels, status = await findings("blackout.calendar=XNYSE")
+    assert "did you mean XNYS?" in levels["error"][0].text
+    assert status == 2
+
+
+def test_a_calendar_that_soon_ends_is_warned_of_with_the_remedy() -> None:
+    markets = [Market(110_000, 1, "xyz", "xyz:SILVER", 2, 20, True, Decimal(1), "cross", False)]
+    config = configured("blackout.calendar=XNYS")
+    now_ns = time.time_ns()
+    assert [f.level for f in check._blackouts(config, markets, now_ns)] == ["ok"]
+    found = check._blackouts(config, markets, now_ns + 350 * DAY_NS)
+    assert [f.level for f in found] == ["ok", "warning"]
+    assert "from then on nothing enters" in found[1].text
+    assert "exchange-calendars" in found[1].remedy

@@ -71,6 +71,7 @@ fn spec() -> MarketSpec {
         entry_threshold_bps: Bps(400_000),
         max_notional_usd: Usd(1_000_000_000),
         entry_enabled: true,
+        blackout: None,
     }
 }
 
