@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from enum import StrEnum
 
+from hip3._hip3 import Entry, FlattenOrder, Position
+
 ZERO = Decimal(0)
 #: Size, notional and number of no fills at all.
 NO_FILLS = (ZERO, ZERO, 0)
@@ -109,6 +111,42 @@ class Order:
     def avg_px(self) -> Decimal | None:
         """Average price of the applied fills; None without any."""
         return self.notional / self.applied if self.applied else None
+
+
+def entry_order(signal: Entry, sz_decimals: int, now_ns: int) -> Order:
+    """The order of an entry that passed every gate."""
+    return Order(
+        cloid=signal.cloid,
+        kind=OrderKind.ENTRY,
+        asset=signal.asset,
+        coin=signal.coin,
+        is_buy=signal.is_buy,
+        px=signal.px,
+        sz=signal.sz,
+        sz_decimals=sz_decimals,
+        decided_ns=now_ns,
+        edge_bps=signal.edge_bps,
+    )
+
+
+def flatten_order(wanted: FlattenOrder, position: Position | None, sz_decimals: int, now_ns: int) -> Order:
+    """The order of an exit, with what is known of the position that it leaves."""
+    return Order(
+        cloid=wanted.cloid,
+        kind=OrderKind.FLATTEN,
+        asset=wanted.asset,
+        coin=wanted.coin,
+        is_buy=wanted.is_buy,
+        px=wanted.px,
+        sz=wanted.sz,
+        sz_decimals=sz_decimals,
+        decided_ns=now_ns,
+        reason=wanted.reason,
+        path=wanted.path,
+        edge_bps=wanted.edge_bps,
+        entry_edge_bps=position.entry_edge_bps if position else None,
+        entry_ns=position.entry_ns if position else 0,
+    )
 
 
 @dataclass(slots=True)

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 
-from hip3._hip3 import LatencyHistogram
+from hip3._hip3 import Fill, LatencyHistogram
+from hip3.execution.orders import Order, OrderKind
 from hip3.execution.outbound import Notice
 
 #: Notices kept for a shell that does not fetch them.
@@ -93,13 +94,37 @@ class Tally:
         """Keeps one notice for the log; the oldest gives way."""
         self.notices.append(Notice(level, event, fields))
 
-    def round_trip_usd(self, coin: str, cash: Decimal) -> Decimal:
-        """Profit of the round trip that ends now, after fees and funding; the market's next one begins."""
-        before = self.cash_when_flat.get(coin, Decimal(0))
-        self.cash_when_flat[coin] = cash
-        return cash - before
+    def count_fill(self, fill: Fill, order: Order | None, now_ns: int) -> None:
+        """Counts a fill that was applied; a market that fills is in no trouble."""
+        self.fills += 1
+        kind = "" if order is None else order.kind.value
+        self.recent_fills.append(
+            FillSeen(now_ns, fill.coin, fill.is_buy, fill.px, fill.sz, fill.fee, fill.closed_pnl, kind)
+        )
+        self.troubles.pop(fill.coin, None)
 
-    def count_exit(self, exit_: Exit) -> None:
-        """Counts a position that was left to the last lot."""
-        self.exit_counts[exit_.reason, exit_.path] += 1
-        self.exits.append(exit_)
+    def count_flat(self, coin: str, order: Order | None, cash: Decimal, now_ns: int) -> None:
+        """Counts a position that was left to the last lot, by our flatten order or otherwise.
+
+        `cash` is that of the market (Engine.cash): what it gained since the market was last flat is the round trip's
+        profit, after fees and funding.
+        """
+        pnl_usd = cash - self.cash_when_flat.get(coin, Decimal(0))
+        self.cash_when_flat[coin] = cash
+        if order is None or order.kind is not OrderKind.FLATTEN:
+            return
+        self.exit_counts[order.reason, order.path] += 1
+        self.exits.append(
+            Exit(
+                time_ns=now_ns,
+                coin=coin,
+                reason=order.reason,
+                path=order.path,
+                sz=order.sz,
+                avg_px=order.avg_px,
+                entry_edge_bps=order.entry_edge_bps,
+                exit_edge_bps=order.edge_bps,
+                held_ns=now_ns - order.entry_ns if order.entry_ns else 0,
+                pnl_usd=None if order.entry_edge_bps is None else pnl_usd,
+            )
+        )

@@ -19,7 +19,6 @@ import orjson
 
 from hip3._hip3 import (
     AccountState,
-    EdgePeriod,
     Engine,
     Entry,
     Fill,
@@ -32,12 +31,14 @@ from hip3._hip3 import (
     VenueError,
 )
 from hip3.execution.desk import DeskSettings, OrderDesk
+from hip3.execution.edge_log import EdgeLog
 from hip3.execution.gates import EntryContext, EntryRefusal, refuse_entry
-from hip3.execution.orders import Order, OrderKind
+from hip3.execution.orders import Order, OrderKind, entry_order, flatten_order
 from hip3.execution.outbound import Notice, Outbound, Route
 from hip3.execution.posts import MS, Post
 from hip3.execution.replies import Consequence, consequence_of, json_of, market_trouble_of
-from hip3.execution.tally import Exit, FillSeen, MarketTrouble, Tally
+from hip3.execution.tally import MarketTrouble, Tally
+from hip3.execution.venue_clock import VenueClock
 
 #: How long entries rest after the venue asked for fewer requests: its own limit is one action in ten seconds.
 SLOW_DOWN_MS = 10_000
@@ -89,10 +90,9 @@ class Trader:
         self._recorder = recorder
         self._stopwatch = stopwatch
         self._slowed_until_ns = 0
-        self._next_edge_log_ns = 0
+        self._edge_log = EdgeLog(engine, self.tally)
         self._link_lost_ns = 0
-        self._venue_seen_ms = 0
-        self._venue_seen_ns = 0
+        self._venue_clock = VenueClock(engine)
 
     # -------------------------------------------------------------- inputs
 
@@ -121,10 +121,10 @@ class Trader:
             self._control(now_ns, "timer")
             self.engine.on_deadline(now_ns)
             self._take_flattens(now_ns)
-            for order in self.desk.check(now_ns, self._venue_ms(now_ns)):
+            for order in self.desk.check(now_ns, self._venue_clock.now_ms(now_ns)):
                 self.tally.note("error", "order_given_up", cloid=order.cloid, coin=order.coin, state=order.state.value)
             self.desk.flush(now_ns, now_ns)
-            self._log_edges(now_ns)
+            self._edge_log.log(now_ns)
 
     def sweep(self, now_ns: int) -> int:
         """The backup path: the exit rule over all positions. Returns the claims made."""
@@ -142,7 +142,7 @@ class Trader:
             self.order_link_up = up
             if up:
                 since_ns = self._link_lost_ns or now_ns
-                self.desk.ask_fills((), since_ns // MS, now_ns, self._venue_ms(now_ns))
+                self.desk.ask_fills((), since_ns // MS, now_ns, self._venue_clock.now_ms(now_ns))
             else:
                 self._link_lost_ns = now_ns
                 self.desk.drop_entries("order link down", now_ns)
@@ -239,7 +239,7 @@ class Trader:
     def next_timer_ns(self) -> int:
         """When `on_timer` wants to be called next."""
         with self._lock:
-            times = [self._next_edge_log_ns, self.desk.next_due_ns(), self.engine.next_deadline_ns()]
+            times = [self._edge_log.due_ns, self.desk.next_due_ns(), self.engine.next_deadline_ns()]
             return min(t for t in times if t is not None)
 
     def reading(self) -> threading.RLock:
@@ -298,18 +298,7 @@ class Trader:
             self.tally.would_be_entries += refusal is EntryRefusal.OBSERVE_ONLY
             self.engine.settle_entry(signal.cloid, False, now_ns)
             return
-        order = Order(
-            cloid=signal.cloid,
-            kind=OrderKind.ENTRY,
-            asset=signal.asset,
-            coin=signal.coin,
-            is_buy=signal.is_buy,
-            px=signal.px,
-            sz=signal.sz,
-            sz_decimals=self.settings.sz_decimals[signal.asset],
-            decided_ns=now_ns,
-            edge_bps=signal.edge_bps,
-        )
+        order = entry_order(signal, self.settings.sz_decimals[signal.asset], now_ns)
         if not self.desk.submit(order, now_ns):
             self.tally.refusals[EntryRefusal.QUEUE_FULL.value] += 1
 
@@ -336,22 +325,7 @@ class Trader:
             sz=wanted.sz,
         )
         position = self.engine.get_position(wanted.asset)
-        order = Order(
-            cloid=wanted.cloid,
-            kind=OrderKind.FLATTEN,
-            asset=wanted.asset,
-            coin=wanted.coin,
-            is_buy=wanted.is_buy,
-            px=wanted.px,
-            sz=wanted.sz,
-            sz_decimals=self.settings.sz_decimals[wanted.asset],
-            decided_ns=now_ns,
-            reason=wanted.reason,
-            path=wanted.path,
-            edge_bps=wanted.edge_bps,
-            entry_edge_bps=position.entry_edge_bps if position else None,
-            entry_ns=position.entry_ns if position else 0,
-        )
+        order = flatten_order(wanted, position, self.settings.sz_decimals[wanted.asset], now_ns)
         if self.state is TradingState.HALTED:
             self.desk.refuse(order, "halted", now_ns)
         else:
@@ -359,7 +333,6 @@ class Trader:
 
     def _on_fill(self, fill: Fill, now_ns: int) -> None:
         if fill.applied:
-            self.tally.fills += 1
             self.tally.note(
                 "info",
                 "fill",
@@ -373,34 +346,10 @@ class Trader:
         order = self.desk.on_fill(fill, now_ns)
         if not fill.applied:
             return
-        kind = "" if order is None else order.kind.value
-        self.tally.recent_fills.append(
-            FillSeen(now_ns, fill.coin, fill.is_buy, fill.px, fill.sz, fill.fee, fill.closed_pnl, kind)
-        )
-        self.tally.troubles.pop(fill.coin, None)
+        self.tally.count_fill(fill, order, now_ns)
         if Decimal(fill.position) == 0:
-            self._on_flat(fill.coin, order, now_ns)
-
-    def _on_flat(self, coin: str, order: Order | None, now_ns: int) -> None:
-        """A market's position is gone, by our flatten order or otherwise."""
-        cash = next((Decimal(row[1]) for row in self.engine.cash() if row[0] == coin), Decimal(0))
-        pnl_usd = self.tally.round_trip_usd(coin, cash)
-        if order is None or order.kind is not OrderKind.FLATTEN:
-            return
-        self.tally.count_exit(
-            Exit(
-                time_ns=now_ns,
-                coin=coin,
-                reason=order.reason,
-                path=order.path,
-                sz=order.sz,
-                avg_px=order.avg_px,
-                entry_edge_bps=order.entry_edge_bps,
-                exit_edge_bps=order.edge_bps,
-                held_ns=now_ns - order.entry_ns if order.entry_ns else 0,
-                pnl_usd=None if order.entry_edge_bps is None else pnl_usd,
-            )
-        )
+            cash = next((Decimal(row[1]) for row in self.engine.cash() if row[0] == fill.coin), Decimal(0))
+            self.tally.count_flat(fill.coin, order, cash, now_ns)
 
     def _on_reply(self, reply: PostReply, now_ns: int) -> None:
         post = self.desk.posts.awaited.get(reply.id)
@@ -462,7 +411,7 @@ class Trader:
                 self._stop(TradingState.HALTED, "halted", now_ns)
                 self.tally.note("error", "halted", text=text, remedy="approve this agent for the account: hip3 check")
             case Consequence.RESYNC:
-                self.desk.ask_fills((), now_ns // MS, now_ns, self._venue_ms(now_ns))
+                self.desk.ask_fills((), now_ns // MS, now_ns, self._venue_clock.now_ms(now_ns))
             case Consequence.NONE:
                 pass
 
@@ -480,42 +429,6 @@ class Trader:
             self.state, self.state_why = state, why
         self.engine.set_entries_enabled(False)
         self.desk.drop_entries(why, now_ns)
-
-    def _venue_ms(self, now_ns: int) -> int:
-        """The venue's time, never ahead of it: the newest in any frame, and what has passed since we saw it.
-
-        The local clock's own time plays no part, since it may be off; only its steady progress does.
-        """
-        seen_ms = self.engine.latest_venue_ms()
-        if seen_ms != self._venue_seen_ms:
-            self._venue_seen_ms, self._venue_seen_ns = seen_ms, now_ns
-        return seen_ms + (now_ns - self._venue_seen_ns) // MS if seen_ms else 0
-
-    def _log_edges(self, now_ns: int) -> None:
-        if now_ns < self._next_edge_log_ns:
-            return
-        self._next_edge_log_ns = now_ns + 1_000 * MS
-        period: EdgePeriod | None = self.engine.maybe_log(now_ns)
-        if period is None:
-            return
-        for row in period.rows:
-            self.tally.note(
-                "info",
-                "edges",
-                market=row.market,
-                max_buy_edge_bps=round(row.max_buy_edge_bps, 2),
-                max_sell_edge_bps=round(row.max_sell_edge_bps, 2),
-                threshold_bps=row.threshold_bps,
-                threshold_pct=round(row.threshold_pct),
-                updates=row.updates,
-            )
-        self.tally.note(
-            "info",
-            "edges_period",
-            global_max_edge_bps=round(period.global_max_edge_bps, 2),
-            threshold_bps=period.threshold_bps,
-            markets_tracked=period.markets_tracked,
-        )
 
     def _control(self, now_ns: int, kind: str, **fields: Any) -> None:
         if self._recorder is not None:

@@ -14,6 +14,7 @@ from hip3.errors import ConfigError
 from hip3.execution.orders import OrderState
 from hip3.execution.session import SessionStart
 from hip3.execution.summary import summarize
+from hip3.execution.venue_clock import VenueClock
 from hip3.research.replay import control_of, feed
 
 from .desk_bench import KEY
@@ -138,7 +139,7 @@ def test_a_clock_that_is_ahead_of_the_venue_proves_no_absence_early(trader_bench
 
 def test_without_any_venue_time_nothing_is_proven(trader_bench: Make) -> None:
     bench = trader_bench()
-    assert bench.trader._venue_ms(bench.now_ns) == 0
+    assert VenueClock(bench.trader.engine).now_ms(bench.now_ns) == 0
 
 
 def test_the_nearest_deadline_is_told(trader_bench: Make) -> None:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from hip3.execution.tally import EXITS_MAX, NOTICES_MAX, Exit, Tally
+from hip3.execution.orders import Order, OrderKind
+from hip3.execution.tally import EXITS_MAX, NOTICES_MAX, Tally
 
 from .desk_bench import USER
 
@@ -123,9 +125,10 @@ def test_what_cannot_be_read_and_what_the_venue_complains_of_is_told(trader_benc
 
 def test_notices_and_exits_that_nobody_fetches_are_bounded() -> None:
     tally = Tally()
+    left = Order("0x1", OrderKind.FLATTEN, 110_026, "xyz:SILVER", False, "1", "1", 2, 0, "time_stop", "backup")
     for number in range(NOTICES_MAX + 5):
         tally.note("info", "x", number=number)
-        tally.count_exit(Exit(number, "xyz:SILVER", "time_stop", "backup", "1", None))
+        tally.count_flat("xyz:SILVER", left, Decimal(number), number)
     assert len(tally.notices) == NOTICES_MAX
     assert tally.notices[0].fields == {"number": 5}
     assert len(tally.exits) == EXITS_MAX
