@@ -616,10 +616,10 @@ class Signer:
         """The nonce used last; 0 before the first."""
 
     def watch_kill_file(self, path: str | PathLike[str]) -> None:
-        """Signs nothing any more once `path` exists, looked at every 2 ms from a thread of its own.
+        """Signs nothing any more once `path` exists or SIGUSR1 has come, looked at every 2 ms from a thread of its own.
 
         Neither the interpreter nor an event loop is needed for it, and nothing takes it back. Every action then
-        is a ValueError.
+        is a ValueError. After the signal the file is made, so that the kill holds over a restart.
         """
 
     @property

@@ -29,7 +29,7 @@ from hip3.clock import Clock
 from hip3.config import Config
 from hip3.control.day import DayBook, LossLimit, day_path
 from hip3.control.guard import DayGuard
-from hip3.control.latch import HARD_STOP, latch_path, note, read_latch, set_latch
+from hip3.control.latch import HALT, HARD_STOP, latch_path, note, read_latch, set_latch, watch_latch
 from hip3.control.operator import Hooks, Operator
 from hip3.control.server import ControlServer, control_path
 from hip3.control.service import ServiceManager
@@ -100,8 +100,6 @@ def main(config: Config, options: RunOptions, read: Callable[[], Config]) -> int
     else:
         Console().print(summary_table(summary, "run"))
     _refuse_latched(latch)
-    if summary["state"] == TradingState.HALTED.value:
-        raise Stopped("the venue takes nothing that this key signs; see the log, then `hip3 check`")
     if summary["interrupted"]:
         return 130
     return 0
@@ -160,7 +158,7 @@ class Session:
         record = self.recorder.write if self.recorder is not None else None
         if record is not None:
             record(self.started_ns, stage.start.to_line())
-        stage.signer.watch_kill_file(latch_path(config, os.environ))
+        watch_latch(latch_path(config, os.environ), stage.signer)
         self.trader = stage.start.build(stage.signer, record, self.clock.now_ns)
         self.order_link = self._link("order", self._user_subscriptions(), self._on_order_link, pong_counts=True)
         self.data_link = self._link("market data", self._market_subscriptions(), self._on_data_link, pong_counts=False)
@@ -358,6 +356,7 @@ class Session:
                 if self.trader.state is TradingState.STARTING and elapsed > start_timeout_s:
                     raise VenueUnreachable(f"not ready after {start_timeout_s:g} s: {self._what_is_missing()}")
                 if self.trader.state is TradingState.HALTED:
+                    await asyncio.to_thread(self._latch_halt)
                     return
                 if self.backup.failure is not None:
                     raise RuntimeError("the backup monitor failed") from self.backup.failure
@@ -367,6 +366,12 @@ class Session:
                     task.result()
         finally:
             stop.cancel()
+
+    def _latch_halt(self) -> None:
+        """A halt by the venue's word holds over restarts as a kill does; one by a kill is latched already."""
+        latch = latch_path(self.config, os.environ)
+        if not self.stage.signer.is_killed:
+            set_latch(latch, f"{self.trader.state_why}; see hip3 check", HALT)
 
     def _what_is_missing(self) -> str:
         for link in (self.order_link, self.data_link):

@@ -164,7 +164,7 @@ RULES: tuple[Rule, ...] = (
         "halted",
         Severity.CRITICAL,
         "the venue takes nothing that this key signs",
-        "approve the agent for the account: hip3 check",
+        "leave positions on the venue's page; approve an agent (hip3 check), then hip3 unkill",
         _halted,
     ),
     Rule(

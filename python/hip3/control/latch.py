@@ -1,4 +1,4 @@
-"""The latch of kills and hard stops: a file that forbids trading until somebody takes it away. Durable before it
+"""The latch of kills, hard stops and halts: a file that forbids trading until somebody takes it away. Durable before it
 is acknowledged.
 
 The file is the latch: whatever is in it, a trader neither starts nor signs while it is there. Every change is a
@@ -7,6 +7,7 @@ line of the log beside it, with user and reason.
 
 from __future__ import annotations
 
+import contextlib
 import getpass
 import time
 from collections.abc import Mapping
@@ -16,6 +17,7 @@ from typing import Any
 
 import orjson
 
+from hip3._hip3 import Signer
 from hip3.config import Config
 from hip3.durable import append_durably, sync_directory, write_durably
 from hip3.errors import CheckFailed
@@ -25,6 +27,7 @@ REASON_MAX = 200
 TOLD_MAX = 1000
 KILL = "kill"
 HARD_STOP = "hard_stop"
+HALT = "halt"
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,8 +41,8 @@ class Latch:
 
     def told(self) -> str:
         """Who killed and why, for people."""
-        if self.kind == HARD_STOP:
-            return f"hard stop: {self.reason}"
+        if self.kind in (HARD_STOP, HALT):
+            return f"{self.kind.replace('_', ' ')}: {self.reason}"
         who = f" by {self.user}" if self.user else ""
         why = f": {self.reason}" if self.reason else ""
         return f"killed{who}{why}"
@@ -80,6 +83,14 @@ def set_latch(path: Path, reason: str, kind: str = KILL) -> Latch:
     except OSError as error:
         raise CheckFailed(f"the kill latch could not be set: {path}: {error.strerror}; stop the process") from error
     return made
+
+
+def watch_latch(path: Path, signer: Signer) -> None:
+    """From here on the signer stops within milliseconds of a latch (or of SIGUSR1, which makes one)."""
+    # Where the directory cannot be made, no latch can be either; setting one says so.
+    with contextlib.suppress(OSError):
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    signer.watch_kill_file(path)
 
 
 def clear_latch(path: Path, reason: str) -> bool:

@@ -7,9 +7,6 @@ verb raises a limit, opens a position or lifts the kill latch.
 from __future__ import annotations
 
 import asyncio
-import pwd
-import socket
-import struct
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -17,12 +14,13 @@ import orjson
 
 from hip3.control.latch import REASON_MAX, note
 from hip3.errors import ConfigError
-from hip3.status.publish import open_socket
+from hip3.status.publish import is_welcome, name_of, open_socket, peer_uid
 
 REQUEST_BYTES_MAX = 4096
 TIMEOUT_S = 5.0
+#: Requests at once; a further one is not heard.
+CLIENTS_MAX = 8
 VERBS = ("pause", "resume", "flatten", "reload")
-_CREDENTIALS = struct.Struct("3i")
 
 
 class Controlled(Protocol):
@@ -61,6 +59,7 @@ class ControlServer:
     def __init__(self, trader: Controlled, path: Path, latch: Path) -> None:
         self.path = path
         self.problem = ""
+        self._clients = 0
         self._trader = trader
         self._latch = latch
 
@@ -80,15 +79,21 @@ class ControlServer:
             self.path.unlink(missing_ok=True)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        peer = writer.get_extra_info("socket")
+        if self._clients >= CLIENTS_MAX or not is_welcome(peer):
+            writer.close()
+            return
+        self._clients += 1
         try:
             async with asyncio.timeout(TIMEOUT_S):
-                answer = await self._answer(await reader.readline(), _user_of(writer))
+                answer = await self._answer(await reader.readline(), name_of(peer_uid(peer)))
                 writer.write(orjson.dumps(answer) + b"\n")
                 await writer.drain()
         except (TimeoutError, ValueError, ConnectionError):
             # Too long, too late or gone: nothing was asked that could be done.
             return
         finally:
+            self._clients -= 1
             writer.close()
 
     async def _answer(self, line: bytes, user: str) -> dict[str, Any]:
@@ -106,12 +111,18 @@ class ControlServer:
             return {"status": "err", "text": "not a request of control"}
         except ValueError as error:
             return {"status": "err", "text": str(error)}
+        # The disk may take its time, and the loop has frames to take.
+        problem = await asyncio.to_thread(self._note, verb, user, reason, told)
+        return {"status": "ok", "text": told + problem}
+
+    def _note(self, verb: str, user: str, reason: str, told: str) -> str:
+        """Writes the line of the log of control; what to say of a failure."""
         try:
             self._latch.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             note(self._latch, verb, user, reason, told)
         except OSError as error:
-            told += f" (the log of control cannot be written: {error.strerror})"
-        return {"status": "ok", "text": told}
+            return f" (the log of control cannot be written: {error.strerror})"
+        return ""
 
     async def _do(self, verb: str, coins: list[str]) -> str:
         match verb:
@@ -121,13 +132,3 @@ class ControlServer:
                 return await self._trader.reload()
             case _:
                 return self._trader.pause() if verb == "pause" else self._trader.resume()
-
-
-def _user_of(writer: asyncio.StreamWriter) -> str:
-    """The user at the other end, by the kernel's word."""
-    peer = writer.get_extra_info("socket")
-    _, uid, _ = _CREDENTIALS.unpack(peer.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size))
-    try:
-        return pwd.getpwuid(uid).pw_name
-    except KeyError:
-        return str(uid)

@@ -408,7 +408,7 @@ class Trader:
                 self._stop(TradingState.REDUCING, "entries stopped", now_ns)
                 self.tally.note("error", "entries_stopped", text=text, remedy="fund the dex, then start again")
             case Consequence.HALT:
-                self._stop(TradingState.HALTED, "halted", now_ns)
+                self._stop(TradingState.HALTED, text, now_ns)
                 self.tally.note("error", "halted", text=text, remedy="approve this agent for the account: hip3 check")
             case Consequence.RESYNC:
                 self.desk.ask_fills((), now_ns // MS, now_ns, self._venue_clock.now_ms(now_ns))

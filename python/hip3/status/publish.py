@@ -12,6 +12,7 @@ import os
 import pwd
 import socket
 import stat
+import struct
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -29,6 +30,7 @@ SEND_TIMEOUT_S = 1.0
 FRESH_SHARE = 0.9
 #: Longest path of a Unix socket on Linux.
 PATH_BYTES_MAX = 107
+_CREDENTIALS = struct.Struct("3i")
 
 
 def socket_path(config: Config, environment: Mapping[str, str]) -> Path:
@@ -53,10 +55,11 @@ def check_owner(path: Path) -> None:
     except OSError:
         return
     if found.st_uid != os.getuid():
-        raise VenueUnreachable(f"{path} belongs to {_name_of(found.st_uid)}; ask as that user: sudo -u NAME hip3 …")
+        raise VenueUnreachable(f"{path} belongs to {name_of(found.st_uid)}; ask as that user: sudo -u NAME hip3 …")
 
 
-def _name_of(uid: int) -> str:
+def name_of(uid: int) -> str:
+    """The user's name, or the number where it has none."""
     try:
         return pwd.getpwuid(uid).pw_name
     except KeyError:
@@ -88,6 +91,17 @@ def open_socket(path: Path) -> socket.socket:
     finally:
         os.umask(mask)
     return server
+
+
+def peer_uid(connection: socket.socket) -> int:
+    """The user at the other end of a Unix socket, by the kernel's word."""
+    _, uid, _ = _CREDENTIALS.unpack(connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size))
+    return int(uid)
+
+
+def is_welcome(connection: socket.socket) -> bool:
+    """Whether the other end is this user or root, whatever the modes of the socket and its directory have become."""
+    return peer_uid(connection) in (0, os.getuid())
 
 
 class StatusServer:
@@ -137,6 +151,9 @@ class StatusServer:
         return self._body
 
     async def _serve(self, viewer: ServerConnection) -> None:
+        if not is_welcome(viewer.transport.get_extra_info("socket")):
+            await viewer.close(1008, "of another user")
+            return
         if self._viewers >= self._viewers_max:
             await viewer.close(1013, "too many viewers")
             return

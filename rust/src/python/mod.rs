@@ -10,6 +10,7 @@
 
 mod engine;
 mod events;
+mod kill;
 mod latency;
 mod signer;
 mod views;

@@ -3,13 +3,13 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
 
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::{PyByteArray, PyBytes};
 use zeroize::Zeroizing;
 
+use super::kill;
 use crate::decimal::{Px, Sz};
 use crate::order::{Action, Desk, NonceSource, OrderWire, Signed, Tif};
 use crate::signing::{self, Address, Key, Scope};
@@ -59,9 +59,6 @@ pub struct SignedAction {
     body: Py<PyBytes>,
 }
 
-/// Pause between looks at the kill file: the longest that signing goes on after it was made.
-const KILL_LOOK: Duration = Duration::from_millis(2);
-
 /// Holds the agent key and signs the allowed actions, each with a fresh nonce, until it is killed.
 #[pyclass(frozen, module = "hip3._hip3")]
 pub struct Signer(Desk, Arc<AtomicBool>);
@@ -106,25 +103,9 @@ impl Signer {
         Ok(Self(desk, Arc::default()))
     }
 
-    /// Watches for a file from a thread of its own, which needs neither the interpreter nor its event loop.
+    /// Watches for a file and for SIGUSR1 from a thread that needs neither the interpreter nor its event loop.
     fn watch_kill_file(&self, path: PathBuf) -> PyResult<()> {
-        let killed = Arc::downgrade(&self.1);
-        let watch = move || {
-            // Ends with the signer.
-            while let Some(killed) = killed.upgrade() {
-                if path.symlink_metadata().is_ok() {
-                    killed.store(true, Ordering::Release);
-                    return;
-                }
-                drop(killed);
-                std::thread::sleep(KILL_LOOK);
-            }
-        };
-        std::thread::Builder::new()
-            .name("hip3-kill".to_owned())
-            .spawn(watch)
-            .map_err(|e| invalid(format_args!("no thread for the kill file: {e}")))?;
-        Ok(())
+        kill::watch(path, &self.1).map_err(|e| invalid(format_args!("no watch for the kill file: {e}")))
     }
 
     #[getter]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import time
 from pathlib import Path
 
@@ -10,7 +12,7 @@ import pytest
 
 from hip3._hip3 import Signer
 from hip3.config import load
-from hip3.control.latch import clear_latch, latch_path, read_latch, set_latch
+from hip3.control.latch import HALT, HARD_STOP, clear_latch, latch_path, read_latch, set_latch, watch_latch
 from hip3.errors import CheckFailed
 
 KEY = b"0x" + b"7" * 64
@@ -85,3 +87,27 @@ def test_nothing_is_signed_within_milliseconds_of_the_file(tmp_path: Path) -> No
 def sign_until_refused(signer: Signer) -> None:
     for number in range(10**6):
         signer.noop(number, 1)
+
+
+def test_a_signal_kills_too_and_its_latch_holds_over_a_restart(tmp_path: Path) -> None:
+    path = tmp_path / "state" / "KILL"
+    signer, later = Signer(bytearray(KEY), False), Signer(bytearray(KEY), False)
+    watch_latch(path, signer)
+    signer.noop(1, 1)
+    os.kill(os.getpid(), signal.SIGUSR1)
+    with pytest.raises(ValueError, match="killed"):
+        sign_until_refused(signer)
+    end = time.monotonic() + 5
+    while (latch := read_latch(path)) is None or not latch.reason:
+        assert time.monotonic() < end, "no latch was made"
+        time.sleep(0.001)
+    assert latch.told() == "killed: SIGUSR1"
+    assert path.stat().st_mode & 0o777 == 0o600
+    watch_latch(path, later)
+    with pytest.raises(ValueError, match="killed"):
+        sign_until_refused(later)
+
+
+def test_each_kind_of_latch_says_what_it_is(tmp_path: Path) -> None:
+    assert set_latch(tmp_path / "A", "no such agent", HALT).told() == "halt: no such agent"
+    assert set_latch(tmp_path / "B", "a bad day", HARD_STOP).told() == "hard stop: a bad day"
