@@ -36,8 +36,11 @@ __all__ = [
     "UnknownFrame",
     "VenueError",
     "address_of",
+    "keystore_address",
+    "lock_key",
     "recover_l1",
     "recover_user",
+    "relock_key",
 ]
 
 EXIT_REASONS: tuple[str, ...]
@@ -607,6 +610,15 @@ class Signer:
         text never repeats the key.
         """
 
+    @staticmethod
+    def unlock(keystore: bytes, passphrase: bytearray, mainnet: bool, vault: str | None = None) -> Signer:
+        """A signer with the key of a keystore (JSON, Web3 Secret Storage version 3, scrypt or PBKDF2).
+
+        The passphrase's bytearray holds zeros afterwards. Takes about a second, in which other threads run.
+        ValueError: no such keystore, one that takes more than 1 GiB or eight times the work of ours, or a wrong
+        passphrase.
+        """
+
     @property
     def address(self) -> str:
         """The key's address, in lower case."""
@@ -699,4 +711,23 @@ def address_of(key: bytearray) -> str:
     """The address (0x, lower case) of a private key in a form that `Signer` takes; the bytearray is zeroed.
 
     ValueError: no valid key.
+    """
+
+def keystore_address(keystore: bytes) -> str | None:
+    """The address (0x, lower case) that a keystore names; None where it names none. Needs no passphrase.
+
+    ValueError: no keystore, or one that `Signer.unlock` would refuse before it asks for the passphrase.
+    """
+
+def lock_key(key: bytearray, passphrase: bytearray, chance: bytes) -> bytes:
+    """A keystore with a key in a form that `Signer` takes; both bytearrays hold zeros afterwards.
+
+    Web3 Secret Storage version 3 (scrypt, n=2^18, r=8, p=1), with the key's address. `chance` are 64 fresh random
+    bytes. Takes about a second. ValueError: no valid key.
+    """
+
+def relock_key(keystore: bytes, passphrase: bytearray, chance: bytes) -> bytes:
+    """The key of a keystore in a new one, under the same passphrase and at the cost of `lock_key`.
+
+    The bytearray holds zeros afterwards. ValueError: as for `Signer.unlock`.
     """

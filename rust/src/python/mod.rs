@@ -10,6 +10,7 @@
 
 mod engine;
 mod events;
+mod keys;
 mod kill;
 mod latency;
 mod signer;
@@ -40,9 +41,11 @@ mod _hip3 {
         AccountState, Ack, Entry, Fill, Malformed, OrderUpdate, PostReply, Resync, UnknownFrame, VenueError,
     };
     #[pymodule_export]
+    use super::keys::{address_of, keystore_address, lock_key, relock_key};
+    #[pymodule_export]
     use super::latency::LatencyHistogram;
     #[pymodule_export]
-    use super::signer::{SignedAction, Signer, address_of, recover_l1, recover_user};
+    use super::signer::{SignedAction, Signer, recover_l1, recover_user};
     #[pymodule_export]
     use super::views::{Claim, EdgePeriod, EdgeRow, FlattenOrder, Position, Snapshot};
 

@@ -4,11 +4,10 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::{PyByteArray, PyBytes};
-use zeroize::Zeroizing;
 
+use super::keys::{invalid, take_key, unlock};
 use super::kill;
 use crate::decimal::{Px, Sz};
 use crate::order::{Action, Desk, NonceSource, OrderWire, Signed, Tif};
@@ -17,19 +16,6 @@ use crate::types::Cloid;
 
 /// `(asset, is_buy, px, sz, reduce_only, tif, cloid, sz_decimals)`.
 type OrderTuple = (u32, bool, String, String, bool, String, Option<String>, u32);
-
-fn invalid(error: impl std::fmt::Display) -> PyErr {
-    PyValueError::new_err(error.to_string())
-}
-
-/// Takes the key out of `source` and leaves zeros there, whatever becomes of the key.
-fn take_key(source: &Bound<'_, PyByteArray>) -> PyResult<Key> {
-    let text = Zeroizing::new(source.to_vec());
-    for i in 0..source.len() {
-        source.as_any().set_item(i, 0)?;
-    }
-    Key::read(&text).map_err(invalid)
-}
 
 fn cloid(text: &str) -> PyResult<Cloid> {
     Cloid::parse(text).ok_or_else(|| invalid(format_args!("cloid is not 0x and 32 hex digits: {text:?}")))
@@ -64,6 +50,17 @@ pub struct SignedAction {
 pub struct Signer(Desk, Arc<AtomicBool>);
 
 impl Signer {
+    fn with(key: Key, mainnet: bool, vault: Option<&str>) -> PyResult<Self> {
+        let vault = vault.map(Address::parse).transpose().map_err(invalid)?;
+        let desk = Desk {
+            key,
+            mainnet,
+            vault,
+            nonces: NonceSource::above(0),
+        };
+        Ok(Self(desk, Arc::default()))
+    }
+
     fn sign(
         &self,
         py: Python<'_>,
@@ -92,15 +89,19 @@ impl Signer {
     #[new]
     #[pyo3(signature = (key, mainnet, vault=None))]
     fn new(key: &Bound<'_, PyByteArray>, mainnet: bool, vault: Option<&str>) -> PyResult<Self> {
-        let key = take_key(key)?;
-        let vault = vault.map(Address::parse).transpose().map_err(invalid)?;
-        let desk = Desk {
-            key,
-            mainnet,
-            vault,
-            nonces: NonceSource::above(0),
-        };
-        Ok(Self(desk, Arc::default()))
+        Self::with(take_key(key)?, mainnet, vault)
+    }
+
+    /// A signer with the key of a keystore.
+    #[staticmethod]
+    #[pyo3(signature = (keystore, passphrase, mainnet, vault=None))]
+    fn unlock(
+        keystore: &[u8],
+        passphrase: &Bound<'_, PyByteArray>,
+        mainnet: bool,
+        vault: Option<&str>,
+    ) -> PyResult<Self> {
+        Self::with(unlock(keystore, passphrase)?, mainnet, vault)
     }
 
     /// Watches for a file and for SIGUSR1 from a thread that needs neither the interpreter nor its event loop.
@@ -237,10 +238,4 @@ pub fn recover_user(kind: &str, action: &[u8], r: &str, s: &str, v: u8) -> PyRes
     signing::typed::recover_user(kind, action, r, s, v)
         .map(|address| address.to_string())
         .map_err(invalid)
-}
-
-/// The address of a private key; the bytearray is zeroed.
-#[pyfunction]
-pub fn address_of(key: &Bound<'_, PyByteArray>) -> PyResult<String> {
-    Ok(take_key(key)?.address().to_string())
 }

@@ -5,6 +5,7 @@
 //! page, section 5.
 
 pub mod canonical;
+pub mod keystore;
 pub mod msgpack;
 pub mod typed;
 
