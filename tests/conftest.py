@@ -1,4 +1,4 @@
-"""What holds for all tests: the state of whoever runs them, a kill latch above all, is none of theirs."""
+"""What holds for all tests: whoever runs them keeps their state and configuration, a kill latch and a key above all."""
 
 from __future__ import annotations
 
@@ -11,4 +11,5 @@ import pytest
 def _state_of_our_own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("XDG_STATE_HOME", str(tmp_path_factory.mktemp("state")))
+        patch.setenv("XDG_CONFIG_HOME", str(tmp_path_factory.mktemp("config")))
         yield

@@ -121,6 +121,22 @@ def build_parser() -> Parser:
     show = actions.add_parser("show", parents=[shared], help="effective values and where each comes from")
     show.add_argument("--json", action="store_true", help="print one JSON object")
 
+    key = verbs.add_parser("key", help="the agent's key: take it in, show its address, remove it")
+    key_actions = key.add_subparsers(dest="action", metavar="ACTION", required=True, parser_class=Parser)
+    take = key_actions.add_parser("import", parents=[shared], help="a key from standard input into a file")
+    forms = take.add_mutually_exclusive_group()
+    forms.add_argument("--keystore", action="store_true", help="encrypted under a passphrase (the default)")
+    forms.add_argument("--plain", action="store_true", help="readable by whoever reads the file")
+    take.add_argument(
+        "--path", type=Path, metavar="FILE", help="where to; account.key_file or the usual place otherwise"
+    )
+    take.add_argument("--passphrase-file", type=Path, metavar="FILE", help="file of mode 0600 instead of asking")
+    take.add_argument("--force", action="store_true", help="overwrite")
+    shown = key_actions.add_parser("show", parents=[shared], help="the address, and where the key comes from")
+    shown.add_argument("--json", action="store_true", help="print one JSON object")
+    forget = key_actions.add_parser("forget", parents=[shared], help="remove the key file")
+    forget.add_argument("--yes", action="store_true", help="do not ask for the word")
+
     for verb, told in CONTROL.items():
         control = verbs.add_parser(verb, parents=[shared], help=told)
         control.add_argument("--reason", default="", metavar="TEXT", help="why, for the log of control")
@@ -215,6 +231,8 @@ def dispatch(args: argparse.Namespace) -> int:
             from hip3.venue import check
 
             return check.main(load_config(args), args.json)
+        case "key":
+            return key(args)
         case "kill" | "unkill" | "pause" | "resume" | "flatten" | "reload":
             return control(args)
         case "status":
@@ -227,6 +245,21 @@ def dispatch(args: argparse.Namespace) -> int:
             return alerts.show(args.json) if args.action == "list" else alerts.test(load_config(args), args.json)
         case _:
             return config_init(args) if args.action == "init" else config_show(args)
+
+
+def key(args: argparse.Namespace) -> int:
+    """The verbs of the agent's key."""
+    from hip3.keys import command
+
+    config = load_config(args)
+    match args.action:
+        case "import":
+            options = command.ImportOptions(args.plain, args.path, args.passphrase_file, args.force)
+            return command.import_key(config, options)
+        case "show":
+            return command.show(config, args.json)
+        case _:
+            return command.forget(config, args.yes)
 
 
 def control(args: argparse.Namespace) -> int:

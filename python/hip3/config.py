@@ -151,8 +151,13 @@ def default_path(environment: Mapping[str, str]) -> Path:
     """Where the configuration file is looked for when none is named."""
     if environment.get("HIP3_CONFIG"):
         return Path(environment["HIP3_CONFIG"])
+    return user_directory(environment) / "config.toml"
+
+
+def user_directory(environment: Mapping[str, str]) -> Path:
+    """The user's configuration directory of this program."""
     base = environment.get("XDG_CONFIG_HOME") or str(Path.home() / ".config")
-    return Path(base) / "hip3" / "config.toml"
+    return Path(base) / "hip3"
 
 
 def _read_file(config: Config, file: Path) -> None:

@@ -1,46 +1,114 @@
-"""Where the agent's key comes from. It passes through as bytes that the core wipes, and is never printed."""
+"""Where the agent's key comes from. It passes through as bytes that the core wipes, and is never printed.
+
+In this order: the file of `account.key_file` (a service manager's credential, a keystore, or a plain file of mode
+0600; told apart by what is in it), the environment, the keystore at its usual place.
+"""
 
 from __future__ import annotations
 
 import os
+from dataclasses import dataclass, field
 from pathlib import Path
 
-from hip3._hip3 import Signer
-from hip3.config import Config
+from hip3._hip3 import Signer, address_of, keystore_address
+from hip3.config import Config, user_directory
 from hip3.errors import ConfigError
-from hip3.private_file import read_private
+from hip3.keys.hardening import keep_memory_private
+from hip3.keys.passphrase import passphrase_of
+from hip3.private_file import is_credential, read_private
 
 ENV_KEY = "HIP3_AGENT_KEY"
-KEY_BYTES_MAX = 200
+#: A keystore has about 500 bytes.
+KEY_FILE_BYTES_MAX = 4096
+RAW_KEY_BYTES = 32
+
+
+@dataclass(frozen=True, slots=True)
+class KeySource:
+    """A key that was found and not yet taken: `form` is keystore, file, credential or environment."""
+
+    form: str
+    path: Path | None
+    body: bytearray = field(repr=False)
+
+    @property
+    def encrypted(self) -> bool:
+        """Whether a passphrase stands between the file and the key."""
+        return is_keystore(self.body)
+
+    def address(self) -> str | None:
+        """The key's address, without a passphrase: None for a keystore that names none. Uses the key up."""
+        try:
+            return keystore_address(bytes(self.body)) if self.encrypted else address_of(self.body)
+        except ValueError as error:
+            raise ConfigError(f"{self.told()} is not usable: {error}") from None
+
+    def told(self) -> str:
+        """What messages call it."""
+        kind = "keystore" if self.encrypted else "agent key"
+        return f"the {kind} of {ENV_KEY}" if self.path is None else f"the {kind} {self.path}"
 
 
 def load_signer(config: Config, mainnet: bool) -> Signer:
-    """The signer of `account.key_file`, else of the environment. Raises ConfigError naming the remedy."""
-    path = config.text("account.key_file")
+    """The signer of the configured key; asks for a passphrase where one is needed. Raises ConfigError."""
+    keep_memory_private()
+    source = find_key(config)
+    vault = config.text("account.vault") or None
+    try:
+        if source.encrypted:
+            passphrase = passphrase_of(config, source.told())
+            return Signer.unlock(bytes(source.body), passphrase, mainnet, vault)
+        return Signer(source.body, mainnet, vault)
+    except ValueError as error:
+        raise ConfigError(f"{source.told()} is not usable: {error}") from None
+
+
+def find_key(config: Config) -> KeySource:
+    """The first source that is there. Raises ConfigError naming the remedy."""
+    named = config.text("account.key_file")
     # Taken out of the environment even where a file is named: no child process inherits it.
     given = os.environ.pop(ENV_KEY, "").strip()
-    if path:
-        key = _read_key_file(Path(path).expanduser())
-    elif given:
-        key = bytearray(os.fsencode(given))
-    else:
-        raise ConfigError(f"no agent key: name a file of mode 0600 in account.key_file, or set {ENV_KEY}")
-    try:
-        return Signer(key, mainnet, config.text("account.vault") or None)
-    except ValueError as error:
-        raise ConfigError(f"the agent key is not usable: {error}") from None
+    if named:
+        return read_source(Path(named).expanduser())
+    if given:
+        return KeySource("environment", None, bytearray(os.fsencode(given)))
+    usual = key_path(config)
+    if usual.exists():
+        return read_source(usual)
+    last = f"set {ENV_KEY}"
+    raise ConfigError(f"no agent key: hip3 key import takes one in; or name its file in account.key_file, or {last}")
+
+
+def key_path(config: Config) -> Path:
+    """The file that holds the key or will: the configured one, else the usual place."""
+    named = config.text("account.key_file")
+    return Path(named).expanduser() if named else user_directory(os.environ) / "agent.json"
+
+
+def read_source(path: Path) -> KeySource:
+    """The key file at this path, if nobody else can read it. Raises ConfigError."""
+    body = strip_key(read_private(path, "account.key_file", KEY_FILE_BYTES_MAX))
+    form = "credential" if is_credential(path) else "keystore" if is_keystore(body) else "file"
+    return KeySource(form, path, body)
+
+
+def is_keystore(body: bytearray) -> bool:
+    """Whether this is JSON, which no plain key is."""
+    return body.startswith(b"{")
+
+
+def strip_key(body: bytearray) -> bytearray:
+    """The same buffer without white space around it; 32 bytes are a key as they are."""
+    if len(body) == RAW_KEY_BYTES:
+        return body
+    while body[-1:].isspace():
+        del body[-1]
+    while body[:1].isspace():
+        del body[0]
+    return body
 
 
 def throw_away_signer() -> Signer:
-    """A signer with a random key of no value, for the embedded venue."""
-    return Signer(bytearray(os.urandom(32)), False)
-
-
-def _read_key_file(path: Path) -> bytearray:
-    """The key in the one buffer that the core will wipe; white space around it is cut off in place."""
-    key = read_private(path, "account.key_file", KEY_BYTES_MAX)
-    while key[-1:].isspace():
-        del key[-1]
-    while key[:1].isspace():
-        del key[0]
-    return key
+    """A signer with a random key of no value, for the embedded venue, which inherits no other."""
+    os.environ.pop(ENV_KEY, None)
+    return Signer(bytearray(os.urandom(RAW_KEY_BYTES)), False)

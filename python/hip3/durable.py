@@ -2,19 +2,28 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from pathlib import Path
 
 
-def write_durably(path: Path, body: bytes) -> None:
-    """Puts a whole file in place of the one there, and returns once content and name are on the disk. OSError."""
+def write_durably(path: Path, body: bytes | bytearray) -> None:
+    """Puts a whole file in place of the one there, and returns once content and name are on the disk. OSError.
+
+    From its first moment the file is its owner's alone, and no buffer in between keeps what is in it.
+    """
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     draft = path.with_name(f"{path.name}.{os.getpid()}")
-    with draft.open("wb") as file:
-        file.write(body)
-        file.flush()
-        os.fsync(file.fileno())
-    draft.replace(path)
+    draft.unlink(missing_ok=True)
+    try:
+        with open(draft, "xb", buffering=0, opener=_private) as file:
+            if file.write(body) != len(body):
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(draft))
+            os.fsync(file.fileno())
+        draft.replace(path)
+    except BaseException:
+        draft.unlink(missing_ok=True)
+        raise
     sync_directory(path.parent)
 
 
@@ -33,3 +42,7 @@ def sync_directory(path: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def _private(path: str, flags: int) -> int:
+    return os.open(path, flags | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)

@@ -25,7 +25,7 @@ def read_private(path: Path, what: str, bytes_max: int) -> bytearray:
     try:
         found = os.fstat(descriptor)
         # A service manager's credential belongs to root, and its group bits are those of an access list.
-        owners, closed_to = ({0, os.getuid()}, 0o007) if _is_credential(path) else ({os.getuid()}, 0o077)
+        owners, closed_to = ({0, os.getuid()}, 0o007) if is_credential(path) else ({os.getuid()}, 0o077)
         if not stat.S_ISREG(found.st_mode) or found.st_uid not in owners:
             raise ConfigError(f"{what}: {path} is no regular file of this user")
         if found.st_mode & closed_to:
@@ -35,7 +35,7 @@ def read_private(path: Path, what: str, bytes_max: int) -> bytearray:
         os.close(descriptor)
 
 
-def _is_credential(path: Path) -> bool:
+def is_credential(path: Path) -> bool:
     """Whether the file lies in the directory that a service manager made for this process alone."""
     given = os.environ.get("CREDENTIALS_DIRECTORY", "")
     return bool(given) and path.parent == Path(given)

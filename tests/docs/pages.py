@@ -87,6 +87,7 @@ class Sitting:
             **{name: value for name, value in os.environ.items() if not name.startswith("HIP3")},
             "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
             "HOME": str(where),
+            "XDG_CONFIG_HOME": str(where / "config"),
             "XDG_STATE_HOME": str(where / "state"),
             "XDG_RUNTIME_DIR": str(where),
             **environment,

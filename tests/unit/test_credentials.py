@@ -92,7 +92,7 @@ def test_a_file_of_another_user_is_refused(tmp_path: Path, monkeypatch: pytest.M
 @pytest.mark.parametrize("text", ["", "\n", "0x", "0x12", KEY + "0", "zz" * 32, KEY + " " + KEY, "00" * 32, "ff" * 32])
 def test_what_is_no_key_is_refused_without_being_repeated(tmp_path: Path, text: str) -> None:
     told = refused(configured(key_file(tmp_path / "key", text)))
-    assert told.startswith("the agent key is not usable: ")
+    assert told.startswith(f"the agent key {tmp_path / 'key'} is not usable: ")
     assert "zz" not in told
     assert "ffff" not in told
 
@@ -101,7 +101,7 @@ def test_the_environments_key_is_taken_once_and_no_child_inherits_it(monkeypatch
     monkeypatch.setenv(ENV_KEY, f" {KEY}\n")
     assert load_signer(configured(), False).address == ADDRESS
     assert ENV_KEY not in os.environ
-    assert refused(configured()) == f"no agent key: name a file of mode 0600 in account.key_file, or set {ENV_KEY}"
+    assert "no agent key: hip3 key import takes one in" in refused(configured())
 
 
 def test_a_named_file_wins_over_the_environment_which_is_emptied_all_the_same(

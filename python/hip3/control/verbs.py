@@ -14,19 +14,18 @@ from typing import Any
 import orjson
 
 from hip3.config import Config
+from hip3.control.confirm import confirm
 from hip3.control.latch import clear_latch, latch_path, read_latch, set_latch
 from hip3.control.server import REQUEST_BYTES_MAX, TIMEOUT_S, control_path
 from hip3.errors import CheckFailed, UsageError, VenueUnreachable
 from hip3.status.publish import check_owner, socket_path
-
-WORD_MAX = 40
 
 
 def ask(config: Config, verb: str, coins: list[str], reason: str, sure: bool) -> int:
     """Sends one verb to the running trader and prints what it says. Raises Hip3Error."""
     on_mainnet = _exchange(config, {"verb": "about"})["venue"] == "mainnet"
     if on_mainnet:
-        _confirm(verb, "this trader is on mainnet", sure)
+        confirm(verb, "this trader is on mainnet", sure)
     answer = _exchange(config, {"verb": verb, "coins": coins, "reason": reason, "confirmed": on_mainnet})
     sys.stdout.write(f"{answer['text']}\n")
     return 0
@@ -79,7 +78,7 @@ def kill(config: Config, reason: str, sure: bool) -> int:
     """Latches: a running trader signs nothing more within milliseconds, and none starts. Raises Hip3Error."""
     path = latch_path(config, os.environ)
     if _is_on_mainnet(config):
-        _confirm("kill", "a trader on mainnet signs nothing more, and its positions stay", sure)
+        confirm("kill", "a trader on mainnet signs nothing more, and its positions stay", sure)
     set_latch(path, reason)
     sys.stdout.write(f"killed: nothing is signed and nothing starts while {path} is there; hip3 unkill lifts it\n")
     sys.stdout.write("positions and resting orders stay as they are\n")
@@ -101,19 +100,7 @@ def unkill(config: Config, reason: str, sure: bool) -> int:
     if latch is None:
         sys.stdout.write("there is no kill latch\n")
         return 0
-    _confirm("unkill", f"{latch.told()}; traders may start again", sure)
+    confirm("unkill", f"{latch.told()}; traders may start again", sure)
     clear_latch(path, reason)
     sys.stdout.write("the latch is lifted; hip3 run starts again\n")
     return 0
-
-
-def _confirm(verb: str, told: str, sure: bool) -> None:
-    """Has the operator type the word, unless `--yes` was given. Raises Hip3Error."""
-    if sure:
-        return
-    if not sys.stdin.isatty():
-        raise UsageError(f"{verb} asks for a word on a terminal; without one it needs --yes")
-    sys.stdout.write(f"{told}\ntype {verb} to go on: ")
-    sys.stdout.flush()
-    if sys.stdin.readline(WORD_MAX).strip() != verb:
-        raise CheckFailed(f"{verb}: not done")

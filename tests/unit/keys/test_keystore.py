@@ -64,11 +64,11 @@ def test_every_secret_that_comes_in_is_wiped_whatever_becomes_of_it() -> None:
     made = theirs("scrypt")
     for refused in (made, b"{}"):
         secret = word("another passphrase")
-        with pytest.raises(ValueError, match="passphrase|keystore"):
+        with pytest.raises(ValueError, match=r"passphrase|keystore"):
             Signer.unlock(refused, secret, False)
         assert secret == bytes(len(secret))
         secret = word("another passphrase")
-        with pytest.raises(ValueError, match="passphrase|keystore"):
+        with pytest.raises(ValueError, match=r"passphrase|keystore"):
             relock_key(refused, secret, bytes(64))
         assert secret == bytes(len(secret))
     key, secret = bytearray(b"0x12"), word()
