@@ -36,8 +36,8 @@ class LocalVenue:
 
 
 @contextmanager
-def local_venue(home: Path, *, fund_usd: int = 10_000) -> Iterator[LocalVenue]:
-    """Runs the venue while the block does."""
+def local_venue(home: Path, *, fund_usd: int = 10_000, agent_name: str = "hip3") -> Iterator[LocalVenue]:
+    """Runs the venue while the block does. A name may end in ` valid_until MS`."""
     account = Account.from_key(ACCOUNT_KEY)
     scenario = home / "patient.toml"
     scenario.write_text(SCENARIO, encoding="utf-8")
@@ -46,7 +46,7 @@ def local_venue(home: Path, *, fund_usd: int = 10_000) -> Iterator[LocalVenue]:
     try:
         assert process.stdout is not None
         ready = json.loads(process.stdout.readline())
-        answer, agent_key = Exchange(account, ready["http_url"]).approve_agent("hip3")
+        answer, agent_key = Exchange(account, ready["http_url"]).approve_agent(agent_name)
         assert answer["status"] == "ok", answer
         key_file = home / "agent.key"
         key_file.touch(mode=0o600)

@@ -52,6 +52,7 @@ from hip3.status.snapshot import SnapshotSource
 from hip3.status.tables import summary_table
 from hip3.terms import Terms
 from hip3.venue.account import read_account
+from hip3.venue.agent import ApprovalWatch, refuse_unfit_key
 from hip3.venue.budget import RequestBudget
 from hip3.venue.http import BlockingHttp, HttpClient
 from hip3.venue.info import Info
@@ -81,6 +82,7 @@ class RunOptions:
     headless: bool = False
     json: bool = False
     confirm_live: bool = False
+    master_key: bool = False
 
 
 def main(config: Config, options: RunOptions, read: Callable[[], Config]) -> int:
@@ -128,6 +130,9 @@ async def run(config: Config, options: RunOptions, read: Callable[[], Config]) -
         http = HttpClient(where.http_url, config.number("links.http_timeout_ms") / 1000)
         stack.push_async_callback(http.close)
         stage = await prepare(config, where, signer, Info(http))
+        if stage.start.sends_orders:
+            now_ms = Clock().now_ns() // 1_000_000
+            refuse_unfit_key(where.name, stage.account, stage.approval, now_ms, master_allowed=options.master_key)
         session = Session(config, options, stage, http, read)
         if session.lines is not None:
             stack.callback(session.lines.close, LOG_DRAIN_S)
@@ -171,6 +176,7 @@ class Session:
         )
         account = stage.account.user
         self.budget = RequestBudget(Info(http), account, lambda: self.dispatcher.sent_ws + self.dispatcher.sent_http)
+        self.approval = ApprovalWatch(Info(http), stage.approval, self.clock)
         self.alerts = AlertBoard()
         self.blackouts = Blackouts(stage.start.engine_settings["blackouts"], stage.start.markets)
         self.guard = self._guard(latch_path(config, os.environ))
@@ -279,6 +285,7 @@ class Session:
             self.watch.run(self.snapshots.sample),
             self.budget.run(),
             self.guard.run(self._hard_stop, self._leave_for_good),
+            self.approval.run(self._agent_ending),
         ]
         if view is not None:
             parts.append(view.run())
@@ -418,6 +425,12 @@ class Session:
         """The day has lost too much: no entries from here on, and every position is left."""
         self.trader.stop_entries(self.clock.now_ns(), f"hard stop: {why}")
         self.log.event("error", "hard_stop", why=why, remedy="understand the loss, then hip3 unkill")
+
+    def _agent_ending(self, why: str) -> None:
+        """The agent's last hour: no entries, so that nothing is held when nobody can leave it any more."""
+        if self.trader.state is TradingState.TRADING:
+            self.trader.stop_entries(self.clock.now_ns(), why)
+            self.log.event("error", "agent_ending", why=why, remedy="make a new agent (docs/keys.md), then start anew")
 
     def _leave_for_good(self) -> None:
         """Ends the run once nothing is held; until then asks to leave, however long it takes."""

@@ -80,6 +80,7 @@ def build_parser() -> Parser:
     run.add_argument("--scenario", metavar="NAME", help="scenario of the embedded venue")
     run.add_argument("--record", metavar="DIR", help="record every input")
     run.add_argument("--confirm-live", action="store_true", help="needed for live orders on mainnet")
+    run.add_argument("--i-know-master-key", action="store_true", help="sign with a key that can withdraw")
 
     sim = verbs.add_parser("sim", help="the simulated venue alone, for any Hyperliquid client")
     sim.add_argument("--port", type=int, default=3001, metavar="P", help="loopback port, 0 for any free one")
@@ -189,7 +190,7 @@ def dispatch(args: argparse.Namespace) -> int:
         case "run":
             from hip3 import app
 
-            options = app.RunOptions(args.duration, args.headless, args.json, args.confirm_live)
+            options = app.RunOptions(args.duration, args.headless, args.json, args.confirm_live, args.i_know_master_key)
             return app.main(load_config(args), options, lambda: load_config(args))
         case "sim":
             if args.check is not None:

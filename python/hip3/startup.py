@@ -22,6 +22,7 @@ from hip3.execution.desk import DeskSettings
 from hip3.execution.session import SessionStart
 from hip3.terms import selected, terms_of
 from hip3.venue.account import AccountReport, collateral_problems, read_account
+from hip3.venue.agent import Approval, read_approval
 from hip3.venue.discovery import Market, Universe, discover
 from hip3.venue.endpoints import Endpoint, endpoint
 from hip3.venue.info import Info
@@ -42,6 +43,7 @@ class Stage:
     #: The account's taker rate and referral discount, as fractions.
     fees: tuple[Decimal, Decimal]
     start: SessionStart
+    approval: Approval | None
 
 
 async def open_venue(
@@ -87,7 +89,8 @@ async def prepare(config: Config, where: Endpoint, signer: Signer, info: Info) -
         dexs=tuple(dexs),
         sends_orders=config.text("run.mode") == "live",
     )
-    return Stage(where, signer, universe, markets, account, dexs, (rate, discount), start)
+    approval = await read_approval(info, account)
+    return Stage(where, signer, universe, markets, account, dexs, (rate, discount), start, approval)
 
 
 def _desk_settings(config: Config, user: str) -> DeskSettings:

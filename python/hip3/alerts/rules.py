@@ -6,6 +6,7 @@ for a while after such a notice of the trader. Names are stable.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
@@ -13,6 +14,7 @@ from enum import IntEnum
 from typing import Any
 
 from hip3.config import Config
+from hip3.venue.agent import LAST_DAY_MS, WARNING_MS, date
 
 #: A flatten order that has held its claim for so long is stuck: twice the longest life of its order.
 LEAVING_MS_MAX = 15_000
@@ -152,6 +154,22 @@ def _part_failed(s: Mapping[str, Any], _: AlertLimits) -> str | None:
     return "; ".join(s["problems"].values()) or None
 
 
+def _agent_expiring(s: Mapping[str, Any], _: AlertLimits) -> str | None:
+    return _approval_ends(s, LAST_DAY_MS, WARNING_MS)
+
+
+def _agent_last_day(s: Mapping[str, Any], _: AlertLimits) -> str | None:
+    return _approval_ends(s, -math.inf, LAST_DAY_MS)
+
+
+def _approval_ends(s: Mapping[str, Any], above_ms: float, most_ms: int) -> str | None:
+    """What is told when so much is left of the agent's approval."""
+    end_ms = s["header"]["agent_valid_until_ms"]
+    if end_ms is None or not above_ms < end_ms - s["time_ms"] <= most_ms:
+        return None
+    return f"the agent's approval ends at {date(end_ms)}"
+
+
 RULES: tuple[Rule, ...] = (
     Rule(
         "killed",
@@ -196,6 +214,13 @@ RULES: tuple[Rule, ...] = (
         _backup_silent,
     ),
     Rule(
+        "agent-last-day",
+        Severity.CRITICAL,
+        "the agent's approval ends within a day; in its last hour nothing is entered, and after it nothing can be left",
+        "make a new agent (docs/keys.md) and start anew with it",
+        _agent_last_day,
+    ),
+    Rule(
         "order-link-down",
         Severity.CRITICAL,
         "the order connection is down: exits go over HTTP, entries rest",
@@ -233,6 +258,13 @@ RULES: tuple[Rule, ...] = (
         "the day's loss is beyond alerts.day_loss_usd",
         "hip3 pause, look at the exits, raise thresholds",
         _day_loss,
+    ),
+    Rule(
+        "agent-expiring",
+        Severity.WARNING,
+        "the agent's approval ends within a week",
+        "make a new agent (docs/keys.md) and start anew with it",
+        _agent_expiring,
     ),
     Rule(
         "requests-low",

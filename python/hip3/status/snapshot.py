@@ -21,6 +21,7 @@ from hip3.execution.trader import Trader
 from hip3.startup import Stage
 from hip3.status.history import EdgeHistory
 from hip3.status.rows import MS, MarketRules, Standing, market_row, position_row
+from hip3.venue.agent import ApprovalWatch
 from hip3.venue.budget import RequestBudget
 from hip3.venue.link import Link
 
@@ -45,6 +46,7 @@ class Source(Protocol):
     alerts: AlertBoard
     guard: DayGuard
     blackouts: Blackouts
+    approval: ApprovalWatch
     started_ns: int
 
     @property
@@ -130,6 +132,7 @@ class SnapshotSource:
             "frame_to_decision_ns": latency_row(timings.frame_to_decision),
             "frame_to_wire_ns": latency_row(timings.frame_to_wire),
             "exit_to_wire_ns": latency_row(timings.exit_to_wire),
+            "agent_valid_until_ms": source.approval.valid_until_ms,
             "requests_left": source.budget.left,
             "requests_cap": source.budget.cap,
             "in_flight": len(trader.desk.posts),

@@ -30,7 +30,7 @@ class DexAccount:
 
 @dataclass(frozen=True, slots=True)
 class AccountReport:
-    """The account at one moment. `user` is the account, `signer` the key's own address."""
+    """The account at one moment. `user` is the account, `signer` the key's own address, `owner` whom it acts for."""
 
     user: str
     signer: str
@@ -39,6 +39,7 @@ class AccountReport:
     dexs: dict[str, DexAccount]
     spot: dict[int, Decimal]
     open_orders: int
+    owner: str
 
     @property
     def is_unified(self) -> bool:
@@ -66,9 +67,13 @@ async def resolve_user(info: Info, signer: str, account: str) -> tuple[str, str]
     or vault of theirs; any other account is a ConfigError: its positions would be read, another's traded.
     """
     owner, kind = await _owner(info, signer)
+    return await _acts_for(info, owner, kind, account), kind
+
+
+async def _acts_for(info: Info, owner: str, kind: str, account: str) -> str:
     named = account.lower()
     if not named or named == owner:
-        return owner, kind
+        return owner
     if kind != "missing":
         answer = await info.ask(type="userRole", user=named)
         with understood("userRole"):
@@ -76,7 +81,7 @@ async def resolve_user(info: Info, signer: str, account: str) -> tuple[str, str]
             master = str(answer["data"]["master"]).lower() if role == "subAccount" else ""
         if role != "vault" and master != owner:
             raise ConfigError(f"account.address: this key does not act for {named}, it acts for {owner}")
-    return named, kind
+    return named
 
 
 async def _owner(info: Info, signer: str) -> tuple[str, str]:
@@ -88,7 +93,8 @@ async def _owner(info: Info, signer: str) -> tuple[str, str]:
 
 async def read_account(info: Info, signer: str, account: str, universe: Universe, dexs: list[str]) -> AccountReport:
     """Reads role, form, spot balances, and the state and orders of every dex in `dexs`."""
-    user, role = await resolve_user(info, signer, account)
+    owner, role = await _owner(info, signer)
+    user = await _acts_for(info, owner, role, account)
     form = str(await info.ask(type="userAbstraction", user=user))
     spot_state = await info.ask(type="spotClearinghouseState", user=user)
     with understood("spotClearinghouseState"):
@@ -100,7 +106,7 @@ async def read_account(info: Info, signer: str, account: str, universe: Universe
         with understood("clearinghouseState"):
             states[name] = read_state(name, universe.dex_of(name).collateral, state)
         orders += len(await info.ask(type="openOrders", user=user, dex=name))
-    return AccountReport(user, signer, role, form, states, spot, orders)
+    return AccountReport(user, signer, role, form, states, spot, orders, owner)
 
 
 def read_state(dex: str, collateral: str, state: dict[str, Any]) -> DexAccount:

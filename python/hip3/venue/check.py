@@ -22,6 +22,7 @@ from hip3.sessions import DAY_NS, END_NS, Rule, known_until_ns, spans_of
 from hip3.startup import open_venue
 from hip3.terms import blackout_rule, unknown_markets
 from hip3.venue.account import AccountReport, collateral_problems, read_account
+from hip3.venue.agent import DAY_MS, HOUR_MS, LAST_DAY_MS, WARNING_MS, Approval, date, is_master_key, read_approval
 from hip3.venue.discovery import Market, Universe, discover
 from hip3.venue.http import HttpClient
 from hip3.venue.info import Info
@@ -83,10 +84,12 @@ async def preflight(config: Config) -> tuple[list[Finding], int]:
             findings += [Finding("error", text, "correct the name") for text in unknown_markets(config, universe)]
             findings += _blackouts(config, markets, time.time_ns())
             account = await read_account(info, signer.address, config.text("account.address"), universe, dexs)
+            approval = await read_approval(info, account)
             rate, discount = await info.user_fees(account.user)
         except Hip3Error as error:
             findings.append(Finding("error", str(error)))
             return findings, max(failed, error.exit_status)
+    findings += _key(config, account, approval, time.time_ns() // 1_000_000)
     findings += _account(account, universe, dexs)
     findings += _fees(config, markets, rate, discount)
     return findings, 1 if any(f.level == "error" for f in findings) else 0
@@ -150,6 +153,33 @@ def _utc(ns: int) -> str:
 def _named(coins: list[str]) -> str:
     """The first markets of a list by name, and that there are more."""
     return ", ".join(coins[:NAMED_MAX]) + (f" and {len(coins) - NAMED_MAX} more" if len(coins) > NAMED_MAX else "")
+
+
+def _key(config: Config, account: AccountReport, approval: Approval | None, now_ms: int) -> list[Finding]:
+    """Whether the key may act and for how long, and whether it could do more than it should."""
+    if is_master_key(account) and config.text("venue.name") != "sim":
+        level = "error" if config.text("run.mode") == "live" else "warning"
+        remedy = "make an agent (docs/keys.md), or say --i-know-master-key to hip3 run"
+        return [Finding(level, f"this is the key of {account.signer} itself: it can withdraw", remedy)]
+    return [] if approval is None else [_approval(approval, now_ms)]
+
+
+def _approval(approval: Approval, now_ms: int) -> Finding:
+    if approval.name is None:
+        text = f"agent {approval.agent} is in no list of {approval.owner}: until when it is approved is not known"
+        return Finding("warning", text, "approve an agent with a name (docs/keys.md)")
+    named = f"agent {approval.name} ({approval.agent})" if approval.name else f"the unnamed agent {approval.agent}"
+    left_ms = approval.left_ms(now_ms)
+    if approval.valid_until_ms is None or left_ms is None:
+        return Finding("ok", f"{named} is approved for {approval.owner}; the venue does not tell until when")
+    end, remedy = date(approval.valid_until_ms), "make a new agent (docs/keys.md)"
+    if left_ms <= 0:
+        return Finding("error", f"{named}: the approval for {approval.owner} ended at {end}", remedy)
+    left = f"{left_ms // DAY_MS} days" if left_ms >= 2 * DAY_MS else f"{left_ms // HOUR_MS} hours"
+    text = f"{named} is approved for {approval.owner} until {end}, {left} from now"
+    if left_ms <= LAST_DAY_MS:
+        return Finding("error", f"{text}; in the last hour nothing is entered", remedy)
+    return Finding("warning", text, remedy) if left_ms <= WARNING_MS else Finding("ok", text)
 
 
 def _account(account: AccountReport, universe: Universe, dexs: list[str]) -> list[Finding]:

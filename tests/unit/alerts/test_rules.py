@@ -49,6 +49,9 @@ def stale(share: float) -> dict[str, Any]:
     return found
 
 
+NOW_MS = snapshot()["time_ms"]
+DAY_MS = 86_400_000
+
 CASES: dict[str, list[tuple[dict[str, Any], dict[str, Any]]]] = {
     "killed": [(snapshot(state="halted", state_why="killed"), snapshot(state="halted", state_why="halted"))],
     "halted": [(snapshot(state="halted", state_why="halted"), snapshot(state="reducing", state_why="paused"))],
@@ -72,6 +75,15 @@ CASES: dict[str, list[tuple[dict[str, Any], dict[str, Any]]]] = {
     "requests-low": [
         (snapshot(requests_left=1000, requests_cap=10_000), snapshot(requests_left=1001, requests_cap=10_000)),
         (snapshot(requests_left=0, requests_cap=10_000), snapshot(requests_left=None, requests_cap=None)),
+    ],
+    "agent-expiring": [
+        (snapshot(agent_valid_until_ms=NOW_MS + 7 * DAY_MS), snapshot(agent_valid_until_ms=NOW_MS + 7 * DAY_MS + 1)),
+        (snapshot(agent_valid_until_ms=NOW_MS + DAY_MS + 1), snapshot(agent_valid_until_ms=NOW_MS + DAY_MS)),
+        (snapshot(agent_valid_until_ms=NOW_MS + 3 * DAY_MS), snapshot(agent_valid_until_ms=None)),
+    ],
+    "agent-last-day": [
+        (snapshot(agent_valid_until_ms=NOW_MS + DAY_MS), snapshot(agent_valid_until_ms=NOW_MS + DAY_MS + 1)),
+        (snapshot(agent_valid_until_ms=NOW_MS - 1), snapshot(agent_valid_until_ms=None)),
     ],
     "frames-malformed": [(snapshot(frames_malformed=1), snapshot())],
     "part-failed": [({**snapshot(), "problems": {"status": "no status socket"}}, snapshot())],

@@ -39,7 +39,7 @@ def report(form: str, spot: dict[int, str], **values: str) -> AccountReport:
         names[key]: read_state(names[key], UNIVERSE.dex_of(names[key]).collateral, state(value))
         for key, value in values.items()
     }
-    return AccountReport(MASTER, AGENT, "agent", form, dexs, {k: Decimal(v) for k, v in spot.items()}, 0)
+    return AccountReport(MASTER, AGENT, "agent", form, dexs, {k: Decimal(v) for k, v in spot.items()}, 0, MASTER)
 
 
 @pytest.mark.parametrize(
@@ -104,6 +104,7 @@ async def test_the_account_is_read_exactly_over_every_dex(answering: Answering) 
     )
     account = await read_account(info, AGENT, "", UNIVERSE, ["xyz", "km"])
     assert (account.user, account.signer, account.role, account.form) == (MASTER, AGENT, "agent", "disabled")
+    assert account.owner == MASTER
     assert not account.is_unified
     assert (account.open_orders, account.spot) == (3, {0: Decimal("14.625485")})
     xyz = account.dexs["xyz"]

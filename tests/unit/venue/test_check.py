@@ -176,6 +176,57 @@ async def test_an_account_without_any_collateral_or_unknown_to_the_venue_is_an_e
     assert "approveAgent" in levels["error"][0].remedy
 
 
+MASTER = "0x" + "d" * 40
+NOW_MS = 1_800_000_000_000
+HOUR_MS = 3_600_000
+AS_AGENT = {"userRole": {"role": "agent", "data": {"user": MASTER}}, "webData2": {"agentAddress": None}}
+
+
+def until(left_ms: int) -> list[dict[str, Any]]:
+    return [{"name": "hip3", "address": SIGNER.address, "validUntil": NOW_MS + left_ms}]
+
+
+@pytest.mark.parametrize(
+    ("agents", "level", "text"),
+    [
+        (until(89 * 24 * HOUR_MS + 1), "ok", "until 2027-04-14 08:00 UTC, 89 days from now"),
+        (until(7 * 24 * HOUR_MS + 1), "ok", "until 2027-01-22 08:00 UTC, 7 days from now"),
+        (until(7 * 24 * HOUR_MS), "warning", "until 2027-01-22 08:00 UTC, 7 days from now"),
+        (until(24 * HOUR_MS + 1), "warning", "until 2027-01-16 08:00 UTC, 24 hours from now"),
+        (until(24 * HOUR_MS), "error", "24 hours from now; in the last hour nothing is entered"),
+        (until(0), "error", f"the approval for {MASTER} ended at 2027-01-15 08:00 UTC"),
+        ([], "warning", f"agent {SIGNER.address} is in no list of {MASTER}: until when it is approved is not known"),
+    ],
+)
+async def test_the_agents_approval_is_told_with_its_end(
+    venue: Venue, monkeypatch: pytest.MonkeyPatch, agents: Any, level: str, text: str
+) -> None:
+    monkeypatch.setattr(check.time, "time_ns", lambda: NOW_MS * 1_000_000)
+    venue(AS_AGENT | {"extraAgents": agents})
+    levels, status = await findings()
+    (found,) = [f for f in levels[level] if "agent" in f.text and f.text.startswith("agent")]
+    assert text in found.text
+    assert agents == [] or found.text.startswith(f"agent hip3 ({SIGNER.address})")
+    assert status == (level == "error")
+
+
+async def test_the_unnamed_agent_is_told_as_far_as_the_venue_tells_it(venue: Venue) -> None:
+    venue(AS_AGENT | {"extraAgents": [], "webData2": {"agentAddress": SIGNER.address, "agentValidUntil": None}})
+    levels, status = await findings()
+    told = f"the unnamed agent {SIGNER.address} is approved for {MASTER}; the venue does not tell until when"
+    assert (told in [f.text for f in levels["ok"]], status) == (True, 0)
+
+
+@pytest.mark.usefixtures("venue")
+async def test_a_key_that_can_withdraw_is_an_error_where_it_would_sign_and_a_warning_where_it_would_not() -> None:
+    told = f"this is the key of {SIGNER.address} itself: it can withdraw"
+    levels, status = await findings("venue.name=testnet")
+    assert ([f.text for f in levels["error"]], status) == ([told], 1)
+    assert "--i-know-master-key" in levels["error"][0].remedy
+    levels, status = await findings("venue.name=testnet", "run.mode=observe")
+    assert ([f.text for f in levels["warning"]], status) == ([told], 0)
+
+
 async def test_fees_above_the_threshold_are_warned_of_per_market(venue: Venue) -> None:
     dear = [market(f"xyz:M{i}", growthMode=None) for i in range(6)]
     metas = [ANSWERS["allPerpMetas"][0], {"universe": dear, "collateralToken": 0}, ANSWERS["allPerpMetas"][2]]
