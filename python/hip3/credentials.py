@@ -15,6 +15,7 @@ from hip3.config import Config, user_directory
 from hip3.errors import ConfigError
 from hip3.keys.hardening import keep_memory_private
 from hip3.keys.passphrase import passphrase_of
+from hip3.keys.terminal import wipe
 from hip3.private_file import is_credential, read_private
 
 ENV_KEY = "HIP3_AGENT_KEY"
@@ -67,11 +68,11 @@ def find_key(config: Config) -> KeySource:
     """The first source that is there. Raises ConfigError naming the remedy."""
     named = config.text("account.key_file")
     # Taken out of the environment even where a file is named: no child process inherits it.
-    given = os.environ.pop(ENV_KEY, "").strip()
+    given = os.environ.pop(ENV_KEY, "")
     if named:
         return read_source(Path(named).expanduser())
-    if given:
-        return KeySource("environment", None, bytearray(os.fsencode(given)))
+    if given.strip():
+        return KeySource("environment", None, strip_key(bytearray(os.fsencode(given)), ENV_KEY))
     usual = key_path(config)
     if usual.exists():
         return read_source(usual)
@@ -87,7 +88,7 @@ def key_path(config: Config) -> Path:
 
 def read_source(path: Path) -> KeySource:
     """The key file at this path, if nobody else can read it. Raises ConfigError."""
-    body = strip_key(read_private(path, "account.key_file", KEY_FILE_BYTES_MAX))
+    body = strip_key(read_private(path, "account.key_file", KEY_FILE_BYTES_MAX), f"account.key_file: {path}")
     form = "credential" if is_credential(path) else "keystore" if is_keystore(body) else "file"
     return KeySource(form, path, body)
 
@@ -97,14 +98,18 @@ def is_keystore(body: bytearray) -> bool:
     return body.startswith(b"{")
 
 
-def strip_key(body: bytearray) -> bytearray:
-    """The same buffer without white space around it; 32 bytes are a key as they are."""
-    if len(body) == RAW_KEY_BYTES:
-        return body
+def strip_key(body: bytearray, what: str) -> bytearray:
+    """The same buffer without white space around it. ConfigError for what the core would take as bytes of a key.
+
+    From people and files comes text, and a text of 32 characters is a passphrase in the wrong place.
+    """
     while body[-1:].isspace():
         del body[-1]
     while body[:1].isspace():
         del body[0]
+    if len(body) == RAW_KEY_BYTES:
+        wipe(body)
+        raise ConfigError(f"{what}: {RAW_KEY_BYTES} characters are no private key, which has 64 hex digits")
     return body
 
 

@@ -97,6 +97,16 @@ def test_what_is_no_key_is_refused_without_being_repeated(tmp_path: Path, text: 
     assert "ffff" not in told
 
 
+def test_a_text_of_32_characters_is_a_passphrase_in_the_wrong_place_and_no_key(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told = "32 characters are no private key, which has 64 hex digits"
+    path = key_file(tmp_path / "key", "p" * 32 + "\n")
+    assert refused(configured(path)) == f"account.key_file: {path}: {told}"
+    monkeypatch.setenv(ENV_KEY, "p" * 32)
+    assert refused(configured()) == f"{ENV_KEY}: {told}"
+
+
 def test_the_environments_key_is_taken_once_and_no_child_inherits_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(ENV_KEY, f" {KEY}\n")
     assert load_signer(configured(), False).address == ADDRESS

@@ -63,7 +63,7 @@ def _key_given() -> bytearray:
         body = bytearray() if typed is None else typed
     else:
         body = read_input(KEY_FILE_BYTES_MAX)
-    if not strip_key(body):
+    if not strip_key(body, "standard input"):
         raise UsageError("standard input is empty; give it the agent's private key or a keystore")
     return body
 

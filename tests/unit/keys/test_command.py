@@ -101,6 +101,7 @@ REFUSED = {
     "white space": (" \n\n", [], "standard input is empty"),
     "half a key": (KEY[:40], [], "standard input: key is neither"),
     "two keys": (f"{KEY}\n{KEY}\n", [], "standard input: key is neither"),
+    "a passphrase": ("x" * 32 + "\n", [], "32 characters are no private key, which has 64 hex digits"),
     "no key of the curve": ("00" * 32, ["--plain"], "standard input: key is neither"),
     "a book": ("x" * 5000, [], "standard input has more than 4096 bytes"),
     "no keystore": ("{}", [], "standard input: no keystore of version 3"),
