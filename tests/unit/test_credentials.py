@@ -146,5 +146,7 @@ def test_the_key_does_not_show_in_the_configuration(tmp_path: Path) -> None:
     assert "0123456789" not in repr(config) + repr(signer)
 
 
-def test_throw_away_keys_differ() -> None:
+def test_throw_away_keys_differ_and_the_embedded_venue_inherits_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(ENV_KEY, KEY)
     assert throw_away_signer().address != throw_away_signer().address
+    assert ENV_KEY not in os.environ

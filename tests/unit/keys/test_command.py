@@ -15,6 +15,7 @@ from eth_account import Account
 from hip3 import cli
 from hip3.config import load
 from hip3.credentials import ENV_KEY, load_signer
+from hip3.errors import ConfigError
 
 from ...terminal import Done
 from .sample import ADDRESS, KEY, PASSPHRASE, private, usual
@@ -80,6 +81,15 @@ def test_the_configured_place_is_taken_without_being_told_again(run: Run, home: 
     assert "nothing to configure" in done.out
     assert (home / "set.key").exists()
     assert not usual(home).exists()
+
+
+def test_a_key_in_the_environment_that_goes_first_is_named(
+    run: Run, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(ENV_KEY, "5a" * 32)
+    assert f"unset {ENV_KEY}, which goes first\n" in run("import", "--plain", given=KEY).out
+    words = ["import", "--plain", "--set", f"account.key_file={home}/set.key"]
+    assert "nothing to configure" in run(*words, given=KEY).out
 
 
 def test_the_configured_passphrase_file_serves_an_import_too(run: Run, home: Path) -> None:
@@ -189,6 +199,20 @@ def test_each_form_is_shown_by_its_address_and_place(run: Run, home: Path, monke
     found, text = show(run, "--set", f"account.key_file={usual(home)}")
     assert (found["form"], found["encrypted"], found["address"]) == ("credential", True, ADDRESS)
     assert text.endswith(f"from credential, encrypted {usual(home)}\n")
+
+
+def test_a_keystore_and_its_passphrase_may_both_be_credentials(
+    run: Run, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run("import", "--path", f"{home}/hip3.key", "--passphrase-file", f"{home}/word", given=KEY)
+    # As a service manager leaves them: the group bits are those of an access list.
+    for name in ("hip3.key", "word"):
+        (home / name).chmod(0o440)
+    sets = [f"account.key_file={home}/hip3.key", f"account.passphrase_file={home}/word"]
+    with pytest.raises(ConfigError, match="can be read by others"):
+        address_by(*sets)
+    monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(home))
+    assert address_by(*sets) == ADDRESS
 
 
 def test_a_keystore_without_its_address_says_so(run: Run, home: Path) -> None:
