@@ -1,7 +1,7 @@
 """Where the agent's key comes from. It passes through as bytes that the core wipes, and is never printed.
 
 In this order: the file of `account.key_file` (a service manager's credential, a keystore, or a plain file of mode
-0600; told apart by what is in it), the environment, the keystore at its usual place.
+0600; told apart by what is in it), the keystore at its usual place, the environment, which others may see.
 """
 
 from __future__ import annotations
@@ -71,11 +71,11 @@ def find_key(config: Config) -> KeySource:
     given = os.environ.pop(ENV_KEY, "")
     if named:
         return read_source(Path(named).expanduser())
-    if given.strip():
-        return KeySource("environment", None, strip_key(bytearray(os.fsencode(given)), ENV_KEY))
     usual = key_path(config)
     if usual.exists():
         return read_source(usual)
+    if given.strip():
+        return KeySource("environment", None, strip_key(bytearray(os.fsencode(given)), ENV_KEY))
     last = f"set {ENV_KEY}"
     raise ConfigError(f"no agent key: hip3 key import takes one in; or name its file in account.key_file, or {last}")
 

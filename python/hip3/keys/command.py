@@ -12,7 +12,7 @@ import orjson
 from hip3._hip3 import address_of, keystore_address, lock_key, relock_key
 from hip3.config import Config
 from hip3.control.confirm import confirm
-from hip3.credentials import ENV_KEY, KEY_FILE_BYTES_MAX, find_key, is_keystore, key_path, read_source, strip_key
+from hip3.credentials import KEY_FILE_BYTES_MAX, find_key, is_keystore, key_path, read_source, strip_key
 from hip3.durable import sync_directory, write_durably
 from hip3.errors import CheckFailed, ConfigError, UsageError
 from hip3.keys.hardening import keep_memory_private
@@ -97,8 +97,7 @@ def _locked(body: bytearray, config: Config, passphrase_file: Path | None) -> by
 
 def _what_to_configure(config: Config, path: Path) -> str:
     if path == key_path(config):
-        first = not config.text("account.key_file") and os.environ.get(ENV_KEY)
-        return f"unset {ENV_KEY}, which goes first\n" if first else "nothing to configure: hip3 looks for it there\n"
+        return "nothing to configure: hip3 looks for it there\n"
     return f"put into the configuration:\n\n[account]\nkey_file = {as_toml(str(path.absolute()))}\n\n"
 
 

@@ -83,15 +83,6 @@ def test_the_configured_place_is_taken_without_being_told_again(run: Run, home: 
     assert not usual(home).exists()
 
 
-def test_a_key_in_the_environment_that_goes_first_is_named(
-    run: Run, home: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv(ENV_KEY, "5a" * 32)
-    assert f"unset {ENV_KEY}, which goes first\n" in run("import", "--plain", given=KEY).out
-    words = ["import", "--plain", "--set", f"account.key_file={home}/set.key"]
-    assert "nothing to configure" in run(*words, given=KEY).out
-
-
 def test_the_configured_passphrase_file_serves_an_import_too(run: Run, home: Path) -> None:
     word = f"account.passphrase_file={home}/word"
     assert run("import", "--set", word, given=KEY).status == 0
@@ -185,15 +176,17 @@ def test_each_form_is_shown_by_its_address_and_place(run: Run, home: Path, monke
     assert found == {"address": ADDRESS, "form": "file", "encrypted": False, "path": str(plain)}
     assert text == f"agent {ADDRESS}\nfrom file {plain}\n"
 
-    run("import", "--passphrase-file", f"{home}/word", given=KEY)
-    found, text = show(run)
-    assert found == {"address": ADDRESS, "form": "keystore", "encrypted": True, "path": str(usual(home))}
-    assert text == f"agent {ADDRESS}\nfrom keystore {usual(home)}\n"
-
     monkeypatch.setenv(ENV_KEY, "5a" * 32)
     found, text = show(run)
     assert (found["form"], found["path"]) == ("environment", None)
     assert text.endswith("from environment\n")
+
+    # Once there is a keystore, the environment is not asked any more.
+    monkeypatch.setenv(ENV_KEY, "5a" * 32)
+    run("import", "--passphrase-file", f"{home}/word", given=KEY)
+    found, text = show(run)
+    assert found == {"address": ADDRESS, "form": "keystore", "encrypted": True, "path": str(usual(home))}
+    assert text == f"agent {ADDRESS}\nfrom keystore {usual(home)}\n"
 
     monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(usual(home).parent))
     found, text = show(run, "--set", f"account.key_file={usual(home)}")
