@@ -14,6 +14,7 @@ from hip3.execution.gates import EntryRefusal
 from hip3.options import as_toml, table
 from hip3.status.choice import HELP
 
+from . import metrics_reference
 from .pages import PAGES, ROOT, read
 from .reference import PAGE, page
 
@@ -34,6 +35,11 @@ def words(heading: str) -> list[str]:
 
 def test_the_reference_is_the_table_of_options() -> None:
     assert PAGE.read_text(encoding="utf-8") == page(), "run `make docs`"
+
+
+def test_the_table_of_metrics_is_what_a_run_exposes() -> None:
+    text = metrics_reference.PAGE.read_text(encoding="utf-8")
+    assert text == metrics_reference.page(text), "run `make docs`"
 
 
 def test_every_refusal_of_the_core_has_its_number() -> None:
