@@ -6,6 +6,7 @@ import re
 
 import orjson
 import pytest
+import yaml
 
 from hip3._hip3 import EXIT_REASONS, Engine
 from hip3.alerts.rules import RULES
@@ -72,7 +73,11 @@ def test_every_option_that_is_named_exists(name: str) -> None:
 
 def test_every_alert_has_its_part_in_the_runbook() -> None:
     parts = read("docs/runbook.md").headings[1:]
-    assert sorted(parts) == sorted(rule.name for rule in RULES)
+    told = {rule.name for rule in RULES}
+    groups = yaml.safe_load((ROOT / "deploy/prometheus/hip3.rules.yml").read_text(encoding="utf-8"))["groups"]
+    annotations = [rule["annotations"] for group in groups for rule in group["rules"] if "alert" in rule]
+    told |= {annotation["runbook"].partition("#")[2] for annotation in annotations}
+    assert sorted(parts) == sorted(told)
 
 
 def test_every_key_of_the_view_is_told() -> None:
