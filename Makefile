@@ -56,8 +56,9 @@ lock: $(VENV)/.tools ## pin the development tools anew, keeping what still fits
 	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-annotate --no-header --python-version 3.11 \
 		--extra test --extra dev pyproject.toml -o requirements-dev.lock
 
-docs: $(VENV)/.built ## write the configuration reference anew
+docs: $(VENV)/.built ## write the references of options and metrics anew
 	$(BIN)/python tests/docs/reference.py
+	$(BIN)/python tests/docs/metrics_reference.py
 
 pictures: $(VENV)/.built ## draw the pictures of docs/ from a run of two minutes and a half
 	$(BIN)/python tests/docs/pictures.py

@@ -41,6 +41,7 @@ from hip3.execution.submit import Dispatcher
 from hip3.execution.summary import has_marks, summarize, trader_equity_usd
 from hip3.execution.trader import TradingState
 from hip3.loop import Loop
+from hip3.metrics.service import metrics_of
 from hip3.research.record import Recorder
 from hip3.startup import Stage, link_settings, open_venue, prepare
 from hip3.status.lines import LineWriter
@@ -193,6 +194,7 @@ class Session:
         hooks = Hooks(self.loop.pump, self._cannot_resume, read, self._take_over)
         self.operator = Operator(config, stage, self.trader, self.clock, self.log, hooks)
         self.control = ControlServer(self.operator, control_path(self.status.path), latch_path(config, os.environ))
+        self.metrics = metrics_of(config, self, asyncio.get_running_loop())
         self.service = ServiceManager(os.environ)
         self.reload_failure = ""
         self._reload: asyncio.Task[None] | None = None
@@ -311,6 +313,8 @@ class Session:
             await self.dispatcher.close(1.0)
             await asyncio.to_thread(self._keep_day)
             await asyncio.to_thread(self.watch.close)
+            if self.metrics is not None:
+                await asyncio.to_thread(self.metrics.close)
             if self.recorder is not None:
                 await asyncio.to_thread(self.recorder.close)
             self.service.close()
@@ -348,6 +352,8 @@ class Session:
         if self.config.switch("exit.backup"):
             self.backup.start()
         self.reader.start()
+        if self.metrics is not None:
+            self.metrics.start()
 
     async def _until_stopped(self, tasks: list[asyncio.Task[None]]) -> None:
         """Waits for the end of the duration or a signal; the failure of any part ends the run."""
@@ -395,6 +401,7 @@ class Session:
             "control": self.control.problem,
             "recording": "" if self.recorder is None else self.recorder.failure,
             "alerts": "; ".join(self.watch.problems),
+            "metrics": self.metrics.problem if self.metrics is not None else "",
             "day": self.guard.book.failure,
             "log": self.lines.failure if self.lines else "",
             "reload": self.reload_failure,

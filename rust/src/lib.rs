@@ -6,6 +6,7 @@ pub mod edge;
 pub mod engine;
 pub mod exit;
 pub mod frame;
+pub mod latency;
 pub mod market;
 pub mod order;
 pub mod position;

@@ -6,6 +6,7 @@ import re
 
 import orjson
 import pytest
+import yaml
 
 from hip3._hip3 import EXIT_REASONS, Engine
 from hip3.alerts.rules import RULES
@@ -14,6 +15,7 @@ from hip3.execution.gates import EntryRefusal
 from hip3.options import as_toml, table
 from hip3.status.choice import HELP
 
+from . import metrics_reference
 from .pages import PAGES, ROOT, read
 from .reference import PAGE, page
 
@@ -34,6 +36,11 @@ def words(heading: str) -> list[str]:
 
 def test_the_reference_is_the_table_of_options() -> None:
     assert PAGE.read_text(encoding="utf-8") == page(), "run `make docs`"
+
+
+def test_the_table_of_metrics_is_what_a_run_exposes() -> None:
+    text = metrics_reference.PAGE.read_text(encoding="utf-8")
+    assert text == metrics_reference.page(text), "run `make docs`"
 
 
 def test_every_refusal_of_the_core_has_its_number() -> None:
@@ -66,7 +73,11 @@ def test_every_option_that_is_named_exists(name: str) -> None:
 
 def test_every_alert_has_its_part_in_the_runbook() -> None:
     parts = read("docs/runbook.md").headings[1:]
-    assert sorted(parts) == sorted(rule.name for rule in RULES)
+    told = {rule.name for rule in RULES}
+    groups = yaml.safe_load((ROOT / "deploy/prometheus/hip3.rules.yml").read_text(encoding="utf-8"))["groups"]
+    annotations = [rule["annotations"] for group in groups for rule in group["rules"] if "alert" in rule]
+    told |= {annotation["runbook"].partition("#")[2] for annotation in annotations}
+    assert sorted(parts) == sorted(told)
 
 
 def test_every_key_of_the_view_is_told() -> None:

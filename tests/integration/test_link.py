@@ -265,6 +265,7 @@ async def test_nobody_there_is_said_and_tried_again() -> None:
         await asyncio.sleep(0.2)
         assert not link.is_ready
         assert "Connect call failed" in link.last_drop
+        assert 200 <= link.data_age_ms < DEADLINE_S * 1000, "silent since it was made, not since the epoch"
 
 
 async def test_a_send_beyond_the_buffer_is_refused_whole() -> None:

@@ -376,3 +376,7 @@ def test_durations_have_percentiles_and_an_exact_maximum() -> None:
     for ns in [*range(1, 101), -5, 3_600_000_000_123]:
         durations.record(ns)
     assert (durations.count(), durations.percentile(50.0), durations.max()) == (102, 50, 3_600_000_000_123)
+    assert durations.cumulative([1, 50, 100]) == ([2, 51, 101], 102, 5050 + 3_600_000_000_123)
+    assert durations.mean() == (5050 + 3_600_000_000_123) / 102
+    with pytest.raises(OverflowError):
+        durations.cumulative([-1])

@@ -46,6 +46,25 @@ def trader_equity_usd(trader: Trader, baseline_usd: Decimal) -> Decimal:
 def summarize(trader: Trader, journal: str | None = None) -> dict[str, Any]:
     """The fields that `run`, `replay` and `backtest` share."""
     with trader.reading():
+        timings = trader.tally.timings
+        return {
+            **counts(trader),
+            "open_positions": [
+                {"coin": p.coin, "szi": p.szi, "entry_px": p.entry_px} for p in trader.engine.positions()
+            ],
+            "frame_to_decision_ns": latency_row(timings.frame_to_decision),
+            "frame_to_wire_ns": latency_row(timings.frame_to_wire),
+            "exit_to_wire_ns": latency_row(timings.exit_to_wire),
+            "exit_latency_ns": {path: latency_row(histogram) for path, histogram in timings.exit_latency.items()},
+            "edge_summary": [edge_row(row) for row in trader.engine.edge_summary()],
+            "digest": trader.engine.digest(),
+            "journal": journal,
+        }
+
+
+def counts(trader: Trader) -> dict[str, Any]:
+    """What a trader has counted so far, and the cash of it; amounts are exact decimal texts."""
+    with trader.reading():
         counters = trader.engine.counters()
         cash = trader.engine.cash()
         by_reason: dict[str, int] = {}
@@ -53,7 +72,6 @@ def summarize(trader: Trader, journal: str | None = None) -> dict[str, Any]:
         for (reason, path), count in sorted(trader.tally.exit_counts.items()):
             by_reason[reason] = by_reason.get(reason, 0) + count
             by_path[path] = by_path.get(path, 0) + count
-        paths = trader.tally.timings.exit_latency
         return {
             "frames": counters["frames"],
             "frames_malformed": counters["frames_malformed"],
@@ -69,20 +87,10 @@ def summarize(trader: Trader, journal: str | None = None) -> dict[str, Any]:
             "realized_pnl_usd": str(sum((Decimal(row[3]) for row in cash), Decimal(0))),
             "fees_usd": str(sum((Decimal(row[2]) for row in cash), Decimal(0))),
             "funding_usd": str(sum((Decimal(row[4]) for row in cash), Decimal(0))),
-            "open_positions": [
-                {"coin": p.coin, "szi": p.szi, "entry_px": p.entry_px} for p in trader.engine.positions()
-            ],
-            "frame_to_decision_ns": latency_row(trader.tally.timings.frame_to_decision),
-            "frame_to_wire_ns": latency_row(trader.tally.timings.frame_to_wire),
-            "exit_to_wire_ns": latency_row(trader.tally.timings.exit_to_wire),
-            "exit_latency_ns": {path: latency_row(histogram) for path, histogram in paths.items()},
             "refusals": {k: v for k, v in sorted(counters.items()) if k.startswith("refused_") and v}
             | {f"gate_{k}": v for k, v in sorted(trader.tally.refusals.items())},
             "claims": {k: v for k, v in sorted(counters.items()) if k.startswith("claims_")},
             "resyncs": counters.get("resyncs", 0),
-            "edge_summary": [edge_row(row) for row in trader.engine.edge_summary()],
-            "digest": trader.engine.digest(),
-            "journal": journal,
         }
 
 

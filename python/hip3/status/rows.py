@@ -16,6 +16,8 @@ MS = 1_000_000
 #: How long a market counts as halted or capped after the venue last said so.
 TROUBLE_NS = 60_000_000_000
 MILLI = Decimal("0.001")
+#: What a market can be; of those that hold, the first is its state.
+MARKET_STATES = ("off", "halted", "capped", "blacked_out", "stale", "ready")
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +139,7 @@ def market_row(
     rules: MarketRules,
     now_ns: int,
 ) -> dict[str, Any]:
-    """One market. `state` is off, halted, capped, blacked_out, stale or ready, the first that holds."""
+    """One market; `state` is one of `MARKET_STATES`."""
     book_age = _age_ms(market.book_recv_ns, now_ns)
     oracle_age = _age_ms(market.oracle_recv_ns, now_ns)
     is_fresh = (

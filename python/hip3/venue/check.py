@@ -17,7 +17,8 @@ from rich.text import Text
 
 from hip3.config import Config
 from hip3.control.latch import latch_path, read_latch
-from hip3.errors import Hip3Error
+from hip3.errors import ConfigError, Hip3Error
+from hip3.metrics.service import settings_of
 from hip3.sessions import DAY_NS, END_NS, Rule, known_until_ns, spans_of
 from hip3.startup import open_venue
 from hip3.terms import blackout_rule, unknown_markets
@@ -65,7 +66,7 @@ def main(config: Config, as_json: bool) -> int:
 
 async def preflight(config: Config) -> tuple[list[Finding], int]:
     """All findings and the exit status they mean."""
-    findings = _latch(config) + _limits(config)
+    findings = _latch(config) + _metrics(config) + _limits(config)
     failed = 1 if any(f.level == "error" for f in findings) else 0
     async with AsyncExitStack() as stack:
         try:
@@ -99,6 +100,15 @@ def _latch(config: Config) -> list[Finding]:
     """Whether the kill latch forbids a start."""
     latch = read_latch(latch_path(config, os.environ))
     return [] if latch is None else [Finding("error", latch.told(), "hip3 unkill")]
+
+
+def _metrics(config: Config) -> list[Finding]:
+    """Whether the metrics that are asked for could be served."""
+    try:
+        settings_of(config)
+    except ConfigError as error:
+        return [Finding("error", str(error), "correct it, or leave metrics.port and metrics.token_file unset")]
+    return []
 
 
 def _limits(config: Config) -> list[Finding]:

@@ -69,7 +69,8 @@ class Link:
         self._socket: VenueSocket | None = None
         self._ended: asyncio.Event = asyncio.Event()
         self._end_error: BaseException | None = None
-        self._last_data_ns = 0
+        #: Before the first connection: since when one is waited for.
+        self._last_data_ns = clock.now_ns()
 
     def send(self, data: bytes) -> bool:
         """Hands the bytes to the socket; False when they were not taken, so that nothing of them left."""

@@ -102,6 +102,13 @@ async def test_a_venue_without_faults_gives_only_good_lines() -> None:
 
 
 @pytest.mark.usefixtures("venue")
+async def test_metrics_that_could_not_be_served_are_found_before_a_start() -> None:
+    levels, status = await findings("metrics.port=9184", "metrics.token_file=/nowhere/token")
+    errors = [finding.text for finding in levels["error"]]
+    assert (errors, status) == (["metrics.token_file: /nowhere/token: No such file or directory"], 1)
+
+
+@pytest.mark.usefixtures("venue")
 @pytest.mark.parametrize(
     ("overrides", "why", "remedy"),
     [
