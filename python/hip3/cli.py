@@ -10,7 +10,7 @@ import os
 import sys
 from pathlib import Path
 
-from hip3 import __version__, completion
+from hip3 import __commit__, __version__, completion
 from hip3.config import Config, load
 from hip3.errors import Hip3Error, UsageError
 from hip3.options import hide_keys
@@ -31,7 +31,8 @@ CONTROL = {
 def build_parser() -> Parser:
     """All verbs."""
     parser = Parser(prog="hip3", usage="hip3 COMMAND [OPTION]...")
-    parser.add_argument("--version", action="version", version=f"hip3 {__version__}", help="print the version and exit")
+    version = f"hip3 {__version__}" + (f" ({__commit__})" if __commit__ else "")
+    parser.add_argument("--version", action="version", version=version, help="version and commit")
     verbs = parser.add_subparsers(
         title="commands", dest="verb", metavar="COMMAND", required=True, parser_class=Parser, prog="hip3"
     )
