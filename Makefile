@@ -81,11 +81,12 @@ publish: $(VENV)/.tools ## upload dist/; INDEX_URL=https://..., credentials by U
 	@$(BIN)/python deploy/release.py publish "$(INDEX_URL)" $(DIST)
 
 LOCK := $(BIN)/uv pip compile --quiet --universal --generate-hashes --no-annotate --no-header --python-version 3.11
-lock: $(VENV)/.tools ## pin the tools, and what the image and portable wheels need, anew, keeping what still fits
+lock: $(VENV)/.tools ## pin the tools of every kind anew, and what runs in the image, keeping what still fits
 	@$(LOCK) --extra test --extra dev pyproject.toml -o requirements-dev.lock
 	@$(LOCK) -c requirements-dev.lock --extra alerts --extra metrics --extra sessions pyproject.toml -o deploy/runtime.lock
 	@$(LOCK) -c requirements-dev.lock --group pyproject.toml:build -o deploy/build.lock
 	@$(LOCK) --group pyproject.toml:zig -o deploy/zig.lock
+	@$(LOCK) --group pyproject.toml:audit -o .github/audit.lock
 
 docs: $(VENV)/.built ## write the configuration reference anew
 	$(BIN)/python tests/docs/reference.py
