@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 
 from hip3.options import table
 from hip3.parser import FLAG_KEYS, Parser
@@ -60,7 +60,7 @@ def script(parser: Parser, shell: str) -> str:
     import shtab
 
     (verbs,) = (action for action in parser._actions if isinstance(action, argparse._SubParsersAction))
-    for sub in _parsers(parser):
+    for sub in parser.family():
         # Shells show one line for each verb, which is its help and not the text of its page.
         sub.description = None
         for action in sub._actions:
@@ -69,15 +69,6 @@ def script(parser: Parser, shell: str) -> str:
     if shell == "bash":
         text += BASH.replace("CASES", _cases('mapfile -t COMPREPLY < <(compgen -W "{}" -- "$word")'))
     return text if text.endswith("\n") else f"{text}\n"
-
-
-def _parsers(parser: argparse.ArgumentParser) -> Iterator[argparse.ArgumentParser]:
-    """The parser and those of its verbs and of their actions."""
-    yield parser
-    for action in parser._actions:
-        if isinstance(action, argparse._SubParsersAction):
-            for sub in action.choices.values():
-                yield from _parsers(sub)
 
 
 def _prepare(action: argparse.Action, shell: str, verbs: list[str], paths: Mapping[str, object]) -> None:

@@ -45,6 +45,14 @@ class Parser(argparse.ArgumentParser):
         self.description = page.text or self.description
         return super().format_help() + page.tail(columns(), EXPLAINED_AT)
 
+    def family(self) -> Iterator[Parser]:
+        """This parser, and those of its verbs and of their actions."""
+        yield self
+        for action in self._actions:
+            if isinstance(action, argparse._SubParsersAction):
+                for parser in action.choices.values():
+                    yield from parser.family()
+
     def error(self, message: str) -> NoReturn:
         """Raises UsageError instead of printing the whole usage."""
         raise UsageError(f"{message}; see `{self.prog} --help`")

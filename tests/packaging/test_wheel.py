@@ -137,6 +137,9 @@ def test_it_trades_without_rust_and_is_looked_at(installed: dict[str, str], tmp_
 
 
 @pytest.mark.timeout(600)
-def test_what_is_installed_names_its_version_and_commit(installed: dict[str, str]) -> None:
+def test_what_is_installed_explains_itself_and_names_its_version_and_commit(installed: dict[str, str]) -> None:
+    for words in (("help", "run"), ("completion", "bash")):
+        done = subprocess.run(hip3(installed, *words), env=installed, capture_output=True, text=True)
+        assert (done.returncode, done.stderr) == (0, "")
     done = subprocess.run(hip3(installed, "--version"), env=installed, capture_output=True, text=True)
     assert re.fullmatch(rf"hip3 {re.escape(__version__)}( \([0-9a-f]{{12}}(-dirty)?\))?\n", done.stdout)

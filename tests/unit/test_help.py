@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import re
 import shlex
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -17,19 +16,11 @@ from hip3.parser import COLUMNS_MAX, FLAG_KEYS, Parser
 ROOT = Path(__file__).parents[2]
 
 
-def parsers(parser: argparse.ArgumentParser) -> Iterator[argparse.ArgumentParser]:
-    yield parser
-    for action in parser._actions:
-        if isinstance(action, argparse._SubParsersAction):
-            for sub in action.choices.values():
-                yield from parsers(sub)
+PROGS = [parser.prog for parser in cli.build_parser().family()]
 
 
-PROGS = [parser.prog for parser in parsers(cli.build_parser())]
-
-
-def parser_of(prog: str) -> argparse.ArgumentParser:
-    (found,) = (parser for parser in parsers(cli.build_parser()) if parser.prog == prog)
+def parser_of(prog: str) -> Parser:
+    (found,) = (parser for parser in cli.build_parser().family() if parser.prog == prog)
     return found
 
 
