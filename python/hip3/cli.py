@@ -1,53 +1,22 @@
-"""The command line: verbs and their flags, nothing else. Each verb calls its own module's `main`."""
+"""The command line: verbs and their flags, nothing else. Each verb calls its own module's `main`.
+
+Below the flags of each verb, `--help` shows its page of `manual.toml`.
+"""
 
 from __future__ import annotations
 
 import argparse
-import difflib
 import os
 import sys
 from pathlib import Path
-from typing import Any, NoReturn
 
-from hip3 import __version__
-from hip3.config import Config, default_path, load, market_key, write_template
-from hip3.errors import CheckFailed, ConfigError, Hip3Error, UsageError
-from hip3.options import as_toml, did_you_mean, hide_keys, table
+from hip3 import __commit__, __version__, completion
+from hip3.config import Config, load
+from hip3.errors import Hip3Error, UsageError
+from hip3.options import hide_keys
+from hip3.parser import FLAG_KEYS, Parser
 
 INTERRUPTED = 130
-
-
-class Parser(argparse.ArgumentParser):
-    """Wrong words become one line with the nearest right one, and exit status 2.
-
-    Options are never abbreviated: what is said on purpose (`--confirm-live`) is said in full.
-    """
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **{**kwargs, "allow_abbrev": False})
-
-    def error(self, message: str) -> NoReturn:
-        """Raises UsageError instead of printing the whole usage."""
-        raise UsageError(f"{message}; see `{self.prog} --help`")
-
-    def parse_known_args(self, args=None, namespace=None):  # type: ignore[no-untyped-def]
-        """Parses, and names the nearest option for one that is not known."""
-        found, rest = super().parse_known_args(args, namespace)
-        wrong = next((word for word in rest if word.startswith("-")), None)
-        if wrong is not None:
-            known = [o for action in self._actions for o in action.option_strings]
-            word = wrong.partition("=")[0]
-            longer = [option for option in known if option.startswith(word)]
-            near = longer[:1] or difflib.get_close_matches(word, known, n=1, cutoff=0.5)
-            self.error(f"unknown option {wrong}" + (f"; did you mean {near[0]}?" if near else ""))
-        return found, rest
-
-    def _check_value(self, action: argparse.Action, value: Any) -> None:
-        """Names the nearest verb for one that is not known."""
-        if action.choices is not None and value not in action.choices:
-            words = list(action.choices)
-            near = did_you_mean(str(value), words) or f"; known: {', '.join(words)}"
-            self.error(f"unknown {str(action.metavar).lower()} {value}{near}")
 
 
 CONTROL = {
@@ -62,32 +31,45 @@ CONTROL = {
 
 def build_parser() -> Parser:
     """All verbs."""
-    parser = Parser(prog="hip3", description="Trades left-behind liquidity on Hyperliquid's HIP-3 perpetuals.")
-    parser.add_argument("--version", action="version", version=f"hip3 {__version__}")
-    verbs = parser.add_subparsers(dest="verb", metavar="COMMAND", required=True, parser_class=Parser)
+    parser = Parser(prog="hip3", usage="hip3 COMMAND [OPTION]...")
+    version = f"hip3 {__version__}" + (f" ({__commit__})" if __commit__ else "")
+    parser.add_argument("--version", action="version", version=version, help="version and commit")
+    verbs = parser.add_subparsers(
+        title="commands", dest="verb", metavar="COMMAND", required=True, parser_class=Parser, prog="hip3"
+    )
 
     shared = Parser(add_help=False)
-    shared.add_argument("--config", type=Path, metavar="FILE", help="configuration file")
-    shared.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="override one option")
+    shared.add_argument(
+        "--config", type=Path, metavar="FILE", help="configuration file (default: $HIP3_CONFIG, else the user's)"
+    )
+    shared.add_argument(
+        "--set", action="append", default=[], metavar="KEY=VALUE", help="set one option; may be given again"
+    )
     shared.add_argument("--venue", metavar="NAME", help="sim, testnet or mainnet")
+    _add_trading(verbs, shared)
+    _add_operating(verbs, shared)
+    return parser
 
-    run = verbs.add_parser("run", parents=[shared], help="trade")
+
+def _add_trading(verbs: argparse._SubParsersAction[Parser], shared: Parser) -> None:
+    """Verbs that trade, or look at what could be traded."""
+    run = verbs.add_parser("run", parents=[shared], help="trade; on the simulated venue unless another is named")
     run.add_argument("--mode", metavar="MODE", help="observe or live")
-    run.add_argument("--duration", type=_seconds, metavar="S", help="end after this many seconds")
+    run.add_argument("--duration", type=_seconds, metavar="S", help="end after this many seconds (default: never)")
     run.add_argument("--headless", action="store_true", help="log lines instead of the status view")
     run.add_argument("--json", action="store_true", help="print the summary as one JSON object")
     run.add_argument("--seed", type=int, metavar="N", help="seed of the embedded venue")
     run.add_argument("--scenario", metavar="NAME", help="scenario of the embedded venue")
-    run.add_argument("--record", metavar="DIR", help="record every input")
+    run.add_argument("--record", metavar="DIR", help="record every input into this directory")
     run.add_argument("--confirm-live", action="store_true", help="needed for live orders on mainnet")
     run.add_argument("--i-know-master-key", action="store_true", help="sign with a key that can withdraw")
 
     sim = verbs.add_parser("sim", help="the simulated venue alone, for any Hyperliquid client")
     sim.add_argument("--port", type=int, default=3001, metavar="P", help="loopback port, 0 for any free one")
     sim.add_argument("--seed", type=int, default=1, metavar="N", help="same seed, same oracle and quotes")
-    sim.add_argument("--fund", action="append", default=[], metavar="ADDRESS=USDC[:unified]", help="an account")
+    sim.add_argument("--fund", action="append", default=[], metavar="ADDRESS=USDC[:unified]", help="open an account")
     sim.add_argument("--deployer", action="append", default=[], metavar="DEX=ADDRESS", help="who sets a dex's oracle")
-    sim.add_argument("--scenario", default="default", metavar="NAME|FILE", help="scenario")
+    sim.add_argument("--scenario", default="default", metavar="NAME|FILE", help="what happens on the venue")
     sim.add_argument("--from", type=Path, dest="source", metavar="RECORDING", help="replay recorded markets")
     sim.add_argument("--speed", type=float, default=1.0, metavar="X", help="how much faster than recorded")
     sim.add_argument("--log", metavar="FILE", help="log every input, block by block")
@@ -104,7 +86,7 @@ def build_parser() -> Parser:
     sim.add_argument("--parent-pipe", action="store_true", help=argparse.SUPPRESS)
 
     replay = verbs.add_parser("replay", help="a recording through the same trader again")
-    replay.add_argument("path", type=Path, metavar="PATH")
+    replay.add_argument("path", type=Path, metavar="PATH", help="the recording: a directory, or one file of it")
     replay.add_argument("--settings", type=Path, metavar="RECORDING", help="judge by the start line of this one")
     replay.add_argument("--json", action="store_true", help="print the summary as one JSON object")
 
@@ -114,16 +96,24 @@ def build_parser() -> Parser:
     check = verbs.add_parser("check", parents=[shared], help="what would stop a start, each with its remedy")
     check.add_argument("--json", action="store_true", help="print one JSON object")
 
+
+def _add_operating(verbs: argparse._SubParsersAction[Parser], shared: Parser) -> None:
+    """Verbs that set up a trader, look at a running one, or act on it."""
     config = verbs.add_parser("config", help="configuration file and effective values")
-    actions = config.add_subparsers(dest="action", metavar="ACTION", required=True, parser_class=Parser)
+    actions = config.add_subparsers(
+        title="actions", dest="action", metavar="ACTION", required=True, parser_class=Parser
+    )
     init = actions.add_parser("init", help="write a file with every option explained")
     init.add_argument("--path", type=Path, metavar="FILE", help="where to; the default place otherwise")
     init.add_argument("--force", action="store_true", help="overwrite")
-    show = actions.add_parser("show", parents=[shared], help="effective values and where each comes from")
+    show = actions.add_parser("show", parents=[shared], help="values in effect and where they come from")
+    show.add_argument("--origin", action="store_true", help="name the source of each value, of defaults too")
     show.add_argument("--json", action="store_true", help="print one JSON object")
 
     key = verbs.add_parser("key", help="the agent's key: take it in, show its address, remove it")
-    key_actions = key.add_subparsers(dest="action", metavar="ACTION", required=True, parser_class=Parser)
+    key_actions = key.add_subparsers(
+        title="actions", dest="action", metavar="ACTION", required=True, parser_class=Parser
+    )
     take = key_actions.add_parser("import", parents=[shared], help="a key from standard input into a file")
     forms = take.add_mutually_exclusive_group()
     forms.add_argument("--keystore", action="store_true", help="encrypted under a passphrase (the default)")
@@ -152,12 +142,16 @@ def build_parser() -> Parser:
     status.add_argument("--svg", type=Path, metavar="FILE", help="the snapshot as a picture in a file")
 
     alert = verbs.add_parser("alert", help="alerts: which there are, and whether a message arrives")
-    kinds = alert.add_subparsers(dest="action", metavar="ACTION", required=True, parser_class=Parser)
+    kinds = alert.add_subparsers(title="actions", dest="action", metavar="ACTION", required=True, parser_class=Parser)
     test = kinds.add_parser("test", parents=[shared], help="send one message to every service of alerts.urls_file")
     test.add_argument("--json", action="store_true", help="print one JSON object")
     listing = kinds.add_parser("list", help="every alert with its meaning and remedy")
     listing.add_argument("--json", action="store_true", help="print one JSON object")
-    return parser
+
+    shell = verbs.add_parser("completion", help="a script that lets a shell complete these words")
+    shell.add_argument("shell", choices=completion.SHELLS, metavar="SHELL", help=", ".join(completion.SHELLS))
+    manual = verbs.add_parser("help", help="the page of a command")
+    manual.add_argument("command", nargs="*", metavar="COMMAND", help="its words, such as: config init")
 
 
 def _seconds(text: str) -> float:
@@ -172,15 +166,8 @@ def _seconds(text: str) -> float:
 
 def load_config(args: argparse.Namespace) -> Config:
     """The configuration with the flags of the command line over it."""
-    keys = {
-        "venue": "venue.name",
-        "mode": "run.mode",
-        "seed": "run.seed",
-        "scenario": "run.scenario",
-        "record": "record.dir",
-    }
-    given = {flag: getattr(args, flag, None) for flag in keys}
-    flags = {f"--{flag}": (keys[flag], str(value)) for flag, value in given.items() if value is not None}
+    given = {flag: getattr(args, flag, None) for flag in FLAG_KEYS}
+    flags = {f"--{flag}": (FLAG_KEYS[flag], str(value)) for flag, value in given.items() if value is not None}
     return load(args.config, args.set, flags=flags)
 
 
@@ -244,8 +231,17 @@ def dispatch(args: argparse.Namespace) -> int:
             from hip3.alerts import command as alerts
 
             return alerts.show(args.json) if args.action == "list" else alerts.test(load_config(args), args.json)
+        case "completion":
+            return completion.main(build_parser(), args.shell)
+        case "help":
+            build_parser().parse_args([*args.command, "--help"])
+            return 0
         case _:
-            return config_init(args) if args.action == "init" else config_show(args)
+            from hip3 import config_command
+
+            if args.action == "init":
+                return config_command.init(args.path, args.force)
+            return config_command.show(load_config(args), args.json, args.origin)
 
 
 def key(args: argparse.Namespace) -> int:
@@ -276,43 +272,6 @@ def control(args: argparse.Namespace) -> int:
     if args.verb == "flatten" and bool(coins) == args.all:
         raise UsageError("flatten: name markets, or --all for every position")
     return verbs.ask(config, args.verb, coins, args.reason, args.yes)
-
-
-def config_init(args: argparse.Namespace) -> int:
-    """Writes the configuration file; an existing one stays unless `--force` is given."""
-    path: Path = args.path or default_path(os.environ)
-    if path.exists() and not args.force:
-        raise ConfigError(f"{path} exists; --force overwrites it")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(write_template(), encoding="utf-8")
-    except OSError as error:
-        raise CheckFailed(f"{error.filename or path}: {error.strerror}") from error
-    sys.stdout.write(f"{path}\n")
-    return 0
-
-
-def config_show(args: argparse.Namespace) -> int:
-    """Prints every effective value, as TOML-like lines or one JSON object."""
-    config = load_config(args)
-    if args.json:
-        import orjson
-
-        rows = {key: {"value": value, "origin": config.origins[key]} for key, value in config.values.items()}
-        markets = {
-            coin: {n: {"value": v, "origin": config.origins[market_key(coin, n)]} for n, v in values.items()}
-            for coin, values in config.markets.items()
-        }
-        body = {"options": rows, "markets": markets}
-        sys.stdout.write(orjson.dumps(body, default=str).decode() + "\n")
-        return 0
-    for key, value in config.values.items():
-        sys.stdout.write(f"{key} = {as_toml(value)}  # {table()[key].unit}; {config.origins[key]}\n")
-    for coin, values in config.markets.items():
-        for name, value in values.items():
-            key = market_key(coin, name)
-            sys.stdout.write(f"{key} = {as_toml(value)}  # {config.origins[key]}\n")
-    return 0
 
 
 def one_line(error: Hip3Error) -> str:

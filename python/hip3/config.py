@@ -20,6 +20,8 @@ from hip3.options import KEY_SHAPE, Option, Value, as_toml, did_you_mean, hide_k
 from hip3.sessions import read_window
 
 ENV_PREFIX = "HIP3__"
+#: Where a value comes from that nothing else has set.
+DEFAULT_ORIGIN = "default"
 #: Options that may be set for one market, under `[market."xyz:SILVER"]`, and what they override.
 MARKET_OPTIONS = {
     "threshold_bps": "entry.threshold_bps",
@@ -121,7 +123,7 @@ def load(
     """
     environment = os.environ if environment is None else environment
     values = {key: row.default for key, row in table().items()}
-    config = Config(values, dict.fromkeys(values, "default"), {})
+    config = Config(values, dict.fromkeys(values, DEFAULT_ORIGIN), {})
     file = path or default_path(environment)
     named = path is not None or bool(environment.get("HIP3_CONFIG"))
     if named and not file.exists():

@@ -17,7 +17,7 @@ needs only those that differ.
 
 ```console
 hip3 config init --path hip3.toml
-hip3 config show --config hip3.toml --set entry.threshold_bps=30
+hip3 config show --origin --config hip3.toml --set entry.threshold_bps=30
 HIP3__ENTRY__THRESHOLD_BPS=30 hip3 config show --json
 ```
 

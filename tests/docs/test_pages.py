@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -36,8 +37,9 @@ def test_the_commands_run_in_their_order(name: str, tmp_path: Path) -> None:
         for line in page.commands:
             if line.startswith("make") and not (ROOT / ".venv" / ".built").exists():
                 continue
-            # Running `make test` from inside itself would never end; that its recipe is whole can be asked.
-            sitting.do(line.replace("make test", "make --dry-run test"))
+            # Running `make test` from inside itself would never end; that its recipe is whole can be asked. Packages
+            # are built by tests of their own, which leave none in the checkout.
+            sitting.do(re.sub(r"^make (?=test|wheel)", "make --dry-run ", line))
     finally:
         sitting.close()
     if (tmp_path / "summary.json").exists():
