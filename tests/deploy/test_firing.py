@@ -56,12 +56,12 @@ CASES: dict[str, tuple[Series, Series]] = {
     "Hip3BackupSilent": ({"hip3_backup_age_seconds": "12x40"}, {"hip3_backup_age_seconds": "11.9x40"}),
     # promtool's clock begins at the epoch: after forty minutes it is 2400 s.
     "Hip3AgentLastDay": (
-        {"hip3_agent_valid_until_seconds": "88800x40"},
-        {"hip3_agent_valid_until_seconds": "88801x40"},
+        {"hip3_agent_valid_until_timestamp_seconds": "88800x40"},
+        {"hip3_agent_valid_until_timestamp_seconds": "88801x40"},
     ),
     "Hip3AgentExpiring": (
-        {"hip3_agent_valid_until_seconds": "607200x40"},
-        {"hip3_agent_valid_until_seconds": "607201x40"},
+        {"hip3_agent_valid_until_timestamp_seconds": "607200x40"},
+        {"hip3_agent_valid_until_timestamp_seconds": "607201x40"},
     ),
     "Hip3OrderLinkDown": (
         {**TRADING, 'hip3_link_up{link="order"}': "0x40"},

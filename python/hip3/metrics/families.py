@@ -73,7 +73,7 @@ RUN = (
     ),
     Family("hip3_run_info", "gauge", "What is traded where; always 1.", ("venue", "mode", "account"), _run_info),
     gauge(
-        "hip3_agent_valid_until_seconds",
+        "hip3_agent_valid_until_timestamp_seconds",
         "When the agent's approval ends, in seconds since the epoch; absent where that is not known.",
         lambda r: _scaled(_head(r, "agent_valid_until_ms")),
     ),

@@ -48,9 +48,8 @@ class LiveView:
         self._console = console()
         self._keys: asyncio.Queue[str] = asyncio.Queue(KEYS_MAX)
 
-    def draw(self) -> RenderableType:
+    def draw(self, snapshot: Snapshot, silent_s: float) -> RenderableType:
         """What the terminal shows now, for its present size."""
-        snapshot, silent_s = self._shown()
         size = self._console.size
         unicode = is_unicode(self._console)
         return render(snapshot, size.width, size.height, self.choice, silent_s=silent_s, unicode=unicode)
@@ -60,25 +59,28 @@ class LiveView:
         return (self.choice.frozen, 0.0) if self.choice.frozen is not None else (snapshot, silent_s)
 
     async def run(self) -> None:
-        """Keeps the terminal's alternate screen up to date; drawing happens on a thread of its own."""
+        """Keeps the terminal's alternate screen up to date. The loop takes snapshots, a thread of its own draws."""
         with Keyboard(self._on_key), Live(console=self._console, screen=True, auto_refresh=False) as live:
             while True:
-                await asyncio.to_thread(lambda: live.update(self.draw(), refresh=True))
+                snapshot, silent_s = self._shown()
+                await asyncio.to_thread(self._refresh, live, snapshot, silent_s)
                 try:
                     async with asyncio.timeout(self._refresh_s):
                         key = await self._keys.get()
                 except TimeoutError:
                     continue
-                if await self._press(key):
+                if await self._press(key, snapshot):
                     return
+
+    def _refresh(self, live: Live, snapshot: Snapshot, silent_s: float) -> None:
+        live.update(self.draw(snapshot, silent_s), refresh=True)
 
     def _on_key(self, key: str) -> None:
         if not self._keys.full():
             self._keys.put_nowait(key)
 
-    async def _press(self, key: str) -> bool:
-        """Whether the view ends with this key."""
-        snapshot, _ = self._shown()
+    async def _press(self, key: str, snapshot: Snapshot) -> bool:
+        """Takes a key that was pressed at this picture; whether the view ends with it."""
         self.choice, request = press(self.choice, key, snapshot, chosen(snapshot, self.choice))
         if request is None:
             return False

@@ -1,0 +1,1 @@
+"""One run: its parts wired together, its course, its end."""
