@@ -17,7 +17,8 @@ def init(named: Path | None, force: bool) -> int:
     if path.exists() and not force:
         raise ConfigError(f"{path} exists; --force overwrites it")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        # The agent's keystore will lie beside it.
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         path.write_text(write_template(), encoding="utf-8")
     except OSError as error:
         raise CheckFailed(f"{error.filename or path}: {error.strerror}") from error

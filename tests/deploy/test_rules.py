@@ -11,7 +11,8 @@ import pytest
 import yaml
 
 from hip3.alerts.board import EVENT_NS
-from hip3.alerts.rules import BACKUP_AGE_MS_MAX, LEAVING_MS_MAX, OVERDUE_S_MAX, RULES, Rule, Severity
+from hip3.alerts.conditions import BACKUP_AGE_MS_MAX, LEAVING_MS_MAX, OVERDUE_S_MAX
+from hip3.alerts.rules import RULES, Rule, Severity
 from hip3.venue.agent import LAST_DAY_MS, WARNING_MS
 
 from ..docs.pages import read

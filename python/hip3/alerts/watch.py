@@ -10,7 +10,8 @@ from collections.abc import Callable
 from typing import Any
 
 from hip3.alerts.board import AlertBoard
-from hip3.alerts.rules import AlertLimits, Severity, judge
+from hip3.alerts.conditions import AlertLimits
+from hip3.alerts.rules import Severity, judge
 from hip3.alerts.send import MS, AlertSender, DeadMansPing, SendLimits
 from hip3.alerts.services import ping_url, services_of
 from hip3.clock import Clock

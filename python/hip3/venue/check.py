@@ -15,6 +15,7 @@ import orjson
 from rich.console import Console
 from rich.text import Text
 
+from hip3.alerts.services import ping_url, services_of
 from hip3.config import Config
 from hip3.control.latch import latch_path, read_latch
 from hip3.errors import ConfigError, Hip3Error
@@ -66,7 +67,7 @@ def main(config: Config, as_json: bool) -> int:
 
 async def preflight(config: Config) -> tuple[list[Finding], int]:
     """All findings and the exit status they mean."""
-    findings = _latch(config) + _metrics(config) + _limits(config)
+    findings = _latch(config) + _outside(config) + _limits(config)
     failed = 1 if any(f.level == "error" for f in findings) else 0
     async with AsyncExitStack() as stack:
         try:
@@ -102,13 +103,15 @@ def _latch(config: Config) -> list[Finding]:
     return [] if latch is None else [Finding("error", latch.told(), "hip3 unkill")]
 
 
-def _metrics(config: Config) -> list[Finding]:
-    """Whether the metrics that are asked for could be served."""
-    try:
-        settings_of(config)
-    except ConfigError as error:
-        return [Finding("error", str(error), "correct it, or leave metrics.port and metrics.token_file unset")]
-    return []
+def _outside(config: Config) -> list[Finding]:
+    """Whether the services that shall hear of a run can be had: alerts, the dead-man's switch, metrics."""
+    findings = []
+    for section, read in (("alerts", services_of), ("alerts", ping_url), ("metrics", settings_of)):
+        try:
+            read(config)
+        except ConfigError as error:
+            findings.append(Finding("error", str(error), f"correct it, or leave it out of [{section}]"))
+    return findings
 
 
 def _limits(config: Config) -> list[Finding]:

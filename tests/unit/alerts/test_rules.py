@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 
 from hip3.alerts.board import EVENT_NS, AlertBoard
-from hip3.alerts.rules import BY_NAME, RULES, AlertLimits, judge
+from hip3.alerts.conditions import AlertLimits
+from hip3.alerts.rules import BY_NAME, RULES, judge
 
 DATA = Path(__file__).parents[2] / "data"
 LIMITS = AlertLimits(day_loss_usd=Decimal(100), requests_left_min=Decimal("0.1"), exit_backup=True)

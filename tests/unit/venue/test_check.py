@@ -102,6 +102,16 @@ async def test_a_venue_without_faults_gives_only_good_lines() -> None:
 
 
 @pytest.mark.usefixtures("venue")
+async def test_alerts_that_could_not_be_sent_are_found_before_a_start() -> None:
+    levels, status = await findings("alerts.urls_file=/nowhere/urls", "alerts.ping_url=ftp://elsewhere/ping")
+    told = [f.text for f in levels["error"]]
+    assert len(told) == 2
+    assert told[0] == "alerts.urls_file: /nowhere/urls: No such file or directory"
+    assert told[1].startswith("alerts.ping_url: ")
+    assert status == 1
+
+
+@pytest.mark.usefixtures("venue")
 async def test_metrics_that_could_not_be_served_are_found_before_a_start() -> None:
     levels, status = await findings("metrics.port=9184", "metrics.token_file=/nowhere/token")
     errors = [finding.text for finding in levels["error"]]
