@@ -47,6 +47,6 @@ class VenueRefused(Hip3Error):
 
 
 class Stopped(Hip3Error):
-    """A latch (kill, hard stop) forbids trading."""
+    """A latch (kill, hard stop, halt) forbids trading."""
 
     exit_status = 4

@@ -16,7 +16,7 @@ STATUSES = {
     1: "a check or the run failed",
     2: "the command line or the configuration is wrong",
     3: "the venue, or the running trader, is not there or refuses",
-    4: "stopped by a latch: kill, or hard stop",
+    4: "stopped by a latch: kill, hard stop or halt",
     130: "interrupted by Ctrl-C",
 }
 
