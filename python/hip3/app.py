@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import signal
 import sys
 from collections.abc import Callable
 from contextlib import AsyncExitStack
@@ -16,8 +17,9 @@ from rich.console import Console
 
 from hip3.clock import Clock
 from hip3.config import Config
-from hip3.control.latch import latch_path, read_latch
+from hip3.control.latch import latch_path, latch_problem, read_latch
 from hip3.errors import ConfigError, Stopped
+from hip3.running.hangup import has_terminal
 from hip3.running.parts import Parts
 from hip3.running.session import Session
 from hip3.startup import open_venue, prepare
@@ -51,6 +53,9 @@ def main(config: Config, options: RunOptions, read: Read) -> int:
         raise ConfigError("live orders on mainnet need --confirm-live")
     latch = latch_path(config, os.environ)
     _refuse_latched(latch)
+    if not has_terminal():
+        # Until the run can take it: what asks a service to reload must not end one that is starting.
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)
     # The backup thread must get the interpreter within a fraction of its interval.
     sys.setswitchinterval(0.0005)
     summary = asyncio.run(run(config, options, read))
@@ -59,6 +64,9 @@ def main(config: Config, options: RunOptions, read: Read) -> int:
     else:
         Console().print(summary_table(summary, "run"))
     _refuse_latched(latch)
+    if summary["stopped"]:
+        # The latch could not be set: whoever starts runs must know all the same.
+        raise Stopped(f"{summary['stopped']}; no latch could be set at {latch}: start nothing before you have looked")
     if summary["interrupted"]:
         return 130
     return 0
@@ -83,6 +91,9 @@ async def open_session(config: Config, options: RunOptions, read: Read, stack: A
     assert signer is not None
     http = HttpClient(where.http_url, config.number("links.http_timeout_ms") / 1000)
     stack.push_async_callback(http.close)
+    problem = latch_problem(latch_path(config, os.environ))
+    if problem and where.name != "sim" and config.text("run.mode") == "live":
+        raise ConfigError(f"{problem}; name a place that can be written in control.latch")
     stage = await prepare(config, where, signer, Info(http))
     if stage.start.sends_orders:
         now_ms = Clock().now_ns() // 1_000_000

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from hip3 import __commit__, __version__, completion
 from hip3.config import Config, load
-from hip3.errors import Hip3Error, UsageError
+from hip3.errors import ConfigError, Hip3Error, UsageError
 from hip3.options import hide_keys
 from hip3.parser import FLAG_KEYS, Parser
 
@@ -171,6 +171,15 @@ def load_config(args: argparse.Namespace) -> Config:
     return load(args.config, args.set, flags=flags)
 
 
+def load_places(args: argparse.Namespace) -> Config:
+    """The configuration, for verbs that only need to know where the trader is: a broken one must not keep them away."""
+    try:
+        return load_config(args)
+    except ConfigError as error:
+        sys.stderr.write(f"hip3: {one_line(error)}; looking for the trader at the usual place\n")
+        return load(None, [], {"XDG_CONFIG_HOME": os.devnull})
+
+
 def dispatch(args: argparse.Namespace) -> int:
     """Calls the verb; modules are imported here so that a small verb starts fast."""
     match args.verb:
@@ -226,7 +235,7 @@ def dispatch(args: argparse.Namespace) -> int:
         case "status":
             from hip3.status import attach
 
-            return attach.main(load_config(args), args.once, args.json, args.svg)
+            return attach.main(load_places(args), args.once, args.json, args.svg)
         case "alert":
             from hip3.alerts import command as alerts
 
@@ -263,7 +272,7 @@ def control(args: argparse.Namespace) -> int:
     """The verbs that act on a running trader, and the kill latch."""
     from hip3.control import verbs
 
-    config = load_config(args)
+    config = load_config(args) if args.verb == "reload" else load_places(args)
     if args.verb == "kill":
         return verbs.kill(config, args.reason, args.yes)
     if args.verb == "unkill":

@@ -27,9 +27,15 @@ def write_durably(path: Path, body: bytes | bytearray) -> None:
     sync_directory(path.parent)
 
 
+def create_durably(path: Path) -> None:
+    """An empty file, where there is room for no content; one that is there stays. OSError."""
+    os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600))
+    sync_directory(path.parent)
+
+
 def append_durably(path: Path, line: bytes) -> None:
-    """Adds one line; it is on the disk when this returns. OSError."""
-    with path.open("ab") as file:
+    """Adds one line; it is on the disk when this returns. A new file is its owner's alone. OSError."""
+    with open(path, "ab", opener=_private) as file:
         file.write(line + b"\n")
         file.flush()
         os.fsync(file.fileno())

@@ -19,11 +19,12 @@ NAMED_MAX = 8
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One option that differs, of one market or of all (`key`)."""
+    """One option that differs, of one market or of all (`key`); `may_tighten`: there is a direction that would do."""
 
     key: str
     old: Value
     new: Value
+    may_tighten: bool
 
     def told(self) -> str:
         """`key old → new`."""
@@ -44,7 +45,11 @@ def changes_of(old: Config, new: Config, coins: Iterable[str]) -> list[Change]:
             if (before, after) != (old.values[general], new.values[general]):
                 _compare(table()[general], market_key(coin, name), before, after, changes, refused)
     if refused:
-        raise CheckFailed(f"nothing was taken over: {_listed(refused)} does not tighten; restart for that")
+        fixed = [change for change in refused if not change.may_tighten]
+        loose = [change for change in refused if change.may_tighten]
+        why = [f"{_listed(loose)} does not tighten"] if loose else []
+        why += [f"{_listed(fixed)} cannot change in a running trader"] if fixed else []
+        raise CheckFailed(f"nothing was taken over: {'; '.join(why)}; restart for that")
     return changes
 
 
@@ -55,7 +60,9 @@ def told(changes: list[Change]) -> str:
 
 def _compare(row: Option, key: str, before: Value, after: Value, changes: list[Change], refused: list[Change]) -> None:
     if before != after:
-        (changes if is_tighter(row, before, after) else refused).append(Change(key, before, after))
+        (changes if is_tighter(row, before, after) else refused).append(
+            Change(key, before, after, row.tightens is not None)
+        )
 
 
 def is_tighter(row: Option, before: Value, after: Value) -> bool:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 import socket
 import subprocess
 import sys
@@ -70,7 +72,8 @@ def test_pause_resume_flatten_and_the_log_of_them(desk: Desk) -> None:
     assert desk.state() == "trading"
     status, out, _ = desk.hip3("flatten", "--all", "--reason", "news")
     assert status == 0
-    assert "on the way" in out
+    assert out.startswith("flatten: ")
+    assert out.endswith("; entries go on unless paused\n")
     status, _, err = desk.hip3("flatten", "xyz:SLIVER")
     assert (status, err) == (1, "hip3: flatten: xyz:SLIVER is not traded here; did you mean xyz:SILVER?\n")
     assert desk.hip3("flatten", "xyz:SILVER")[0] == 0
@@ -119,7 +122,7 @@ def test_kill_ends_the_run_and_forbids_the_next_until_unkill(desk: Desk) -> None
     assert desk.hip3("unkill")[0] == 2
     assert desk.latch.exists()
     assert desk.hip3("unkill", "--yes", "--reason", "over")[0] == 0
-    assert desk.hip3("unkill", "--yes") == (0, "there is no kill latch\n", "")
+    assert desk.hip3("unkill", "--yes") == (0, f"there is no kill latch at {desk.latch}\n", "")
     assert desk.log() == [("kill", "drill"), ("unkill", "over")]
     desk.start()
 
@@ -140,3 +143,71 @@ def test_no_trader_is_one_line(desk: Desk) -> None:
         status, out, err = desk.hip3(*verb)
         assert (status, out, err.count("\n")) == (3, "", 1)
         assert "hip3 run" in err
+
+
+def test_a_kill_reaches_a_trader_that_looks_at_another_latch(desk: Desk, tmp_path: Path) -> None:
+    process = desk.start()
+    elsewhere = tmp_path / "elsewhere" / "KILL"
+    sets = [f"--set=status.socket={desk.home}/s.sock", f"--set=control.latch={elsewhere}"]
+    done = subprocess.run(
+        [sys.executable, "-m", "hip3", "kill", *sets], capture_output=True, text=True, timeout=WAIT_S, check=True
+    )
+    assert done.stdout.startswith("killed: the running trader has halted")
+    assert str(elsewhere) in done.stdout
+    assert str(desk.latch) in done.stdout
+    process.communicate(timeout=WAIT_S)
+    assert process.returncode == 4
+    desk.process = None
+
+
+def test_a_broken_configuration_keeps_no_control_away(desk: Desk, tmp_path: Path) -> None:
+    process = desk.start()
+    broken = tmp_path / "broken.toml"
+    broken.write_text("[entry\n", encoding="utf-8")
+    environment = {**os.environ, "XDG_RUNTIME_DIR": str(tmp_path), "XDG_STATE_HOME": str(tmp_path)}
+
+    def told(*arguments: str) -> tuple[int, str, str]:
+        done = subprocess.run(
+            [sys.executable, "-m", "hip3", *arguments, "--config", str(broken)],
+            capture_output=True,
+            text=True,
+            timeout=WAIT_S,
+            env=environment,
+        )
+        return done.returncode, done.stdout, done.stderr
+
+    (tmp_path / "hip3").mkdir(mode=0o700)
+    (tmp_path / "hip3" / "status.control").symlink_to(desk.home / "s.control")
+    status, out, err = told("pause")
+    assert (status, out.startswith("paused: "), err.count("\n")) == (0, True, 1)
+    assert "looking for the trader at the usual place" in err
+    status, out, err = told("kill", "--reason", "a typo")
+    assert status == 0
+    assert "the running trader has halted" in out
+    process.communicate(timeout=WAIT_S)
+    assert process.returncode == 4
+    desk.process = None
+
+
+def test_a_kill_without_a_trader_says_that_none_confirmed_it(desk: Desk) -> None:
+    status, out, _ = desk.hip3("kill", "--reason", os.fsdecode(b"\xff"))
+    assert status == 0
+    assert "no trader confirms it" in out
+    assert desk.latch.exists()
+
+
+def test_a_hung_trader_is_killed_at_once_and_does_no_verb_later(desk: Desk) -> None:
+    process = desk.start()
+    process.send_signal(signal.SIGSTOP)
+    status, out, err = desk.hip3("pause")
+    assert (status, out, err.count("\n")) == (3, "", 1)
+    assert "gives no answer within 5 s, and does nothing of it later" in err
+    began = time.monotonic()
+    status, out, _ = desk.hip3("kill", "--yes")
+    assert (status, desk.latch.exists()) == (0, True)
+    assert time.monotonic() - began < 3
+    process.send_signal(signal.SIGCONT)
+    process.communicate(timeout=WAIT_S)
+    assert process.returncode == 4
+    desk.process = None
+    assert [verb for verb, _ in desk.log()] == ["kill"]

@@ -123,7 +123,7 @@ def test_what_loosens_or_cannot_be_read_is_one_line_and_changes_nothing(desk: De
     for lines, words in (
         (["[entry]", 'threshold_bps = "30"'], "entry.threshold_bps 40 → 30 does not tighten; restart for that"),
         (["[entry]", 'threshold_bps = "50"', "positions_max = 6"], "entry.positions_max 5 → 6 does not tighten"),
-        (["[exit]", "time_stop_ms = 10000"], "exit.time_stop_ms 30000 → 10000 does not tighten"),
+        (["[exit]", "time_stop_ms = 10000"], "exit.time_stop_ms 30000 → 10000 cannot change in a running trader"),
         (['[market."xyz:SLIVER"]', "enabled = false"], "did you mean 'xyz:SILVER'?"),
         (["[markets]", 'exclude = ["xyz:SLIVER"]'], "did you mean 'xyz:SILVER'?"),
         (["[blackout]", 'calendar = "XNYSE"'], "did you mean XNYS?"),

@@ -132,7 +132,7 @@ def test_the_live_view_takes_its_keys(trader: subprocess.Popen[str], sets: list[
     screen.keys("F", "no", "Enter")
     screen.until("flatten: not done")
     screen.keys("F", "flatten", "Enter")
-    screen.until("on the way")
+    screen.until("entries go on unless paused")
     screen.resize(30, 10)
     screen.until("widen the terminal")
     screen.resize(200, 50)

@@ -6,6 +6,7 @@ Looks several times a second and saves every few; neither waits for the other. W
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Callable
 from decimal import Decimal
 
@@ -30,21 +31,28 @@ class DayGuard:
         self.limit = limit
         self._clock = clock
         self._equity_usd = equity_usd
-        self._due_s = 0.0
+        self._urgent = asyncio.Event()
 
     async def run(self, on_stop: Callable[[str], None], leave: Callable[[], None]) -> None:
         """Looks until cancelled: `on_stop` once with the reason, then `leave` at each look."""
-        loop = asyncio.get_running_loop()
+        await asyncio.gather(self._keep_looking(on_stop, leave), self._keep_saving())
+
+    async def _keep_looking(self, on_stop: Callable[[str], None], leave: Callable[[], None]) -> None:
         while True:
             if not self.stopped and self.look():
                 on_stop(self.stopped)
-                self._due_s = 0.0
+                self._urgent.set()
             if self.stopped:
                 leave()
-            if loop.time() >= self._due_s:
-                await asyncio.to_thread(self.book.save)
-                self._due_s = loop.time() + SAVE_S
             await asyncio.sleep(LOOK_S)
+
+    async def _keep_saving(self) -> None:
+        while True:
+            await asyncio.to_thread(self.book.save)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(SAVE_S):
+                    await self._urgent.wait()
+            self._urgent.clear()
 
     def look(self) -> bool:
         """Takes the equity of now; True when the limit is reached. Nothing is judged while a position has no mark."""

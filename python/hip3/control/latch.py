@@ -7,8 +7,7 @@ line of the log beside it, with user and reason.
 
 from __future__ import annotations
 
-import contextlib
-import getpass
+import os
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -19,12 +18,15 @@ import orjson
 
 from hip3._hip3 import Signer
 from hip3.config import Config
-from hip3.durable import append_durably, sync_directory, write_durably
+from hip3.durable import append_durably, create_durably, sync_directory, write_durably
 from hip3.errors import CheckFailed
+from hip3.users import own_name
 
 LATCH_BYTES_MAX = 4096
 REASON_MAX = 200
 TOLD_MAX = 1000
+#: A longer log of control makes room for the next; one of that length stays beside it.
+LOG_BYTES_MAX = 1_000_000
 KILL = "kill"
 HARD_STOP = "hard_stop"
 HALT = "halt"
@@ -75,40 +77,76 @@ def read_latch(path: Path) -> Latch | None:
 
 
 def set_latch(path: Path, reason: str, kind: str = KILL) -> Latch:
-    """Latches, and returns once the file and its name are on the disk. Raises CheckFailed."""
-    made = Latch(getpass.getuser(), reason[:REASON_MAX], time.time_ns() // 1_000_000, kind)
+    """Latches, and returns once the file and its name are on the disk. Raises CheckFailed.
+
+    A disk without room for what the latch says has room for the latch: an empty file forbids as well.
+    """
+    made = Latch(own_name(), plain_text(reason)[:REASON_MAX], time.time_ns() // 1_000_000, kind)
     try:
-        write_durably(path, orjson.dumps(made) + b"\n")
-        note(path, kind, made.user, reason)
+        try:
+            write_durably(path, orjson.dumps(made) + b"\n")
+        except OSError:
+            create_durably(path)
     except OSError as error:
         raise CheckFailed(f"the kill latch could not be set: {path}: {error.strerror}; stop the process") from error
+    note(path, kind, made.user, reason)
     return made
+
+
+def latch_problem(path: Path) -> str:
+    """Why no latch could be set at this place, or nothing: a trader must not start where nobody can stop it."""
+    probe = path.with_name(f"{path.name}.{os.getpid()}.probe")
+    try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        create_durably(probe)
+        probe.unlink()
+    except OSError as error:
+        return f"no kill latch could be set at {path}: {error.strerror}"
+    return ""
 
 
 def watch_latch(path: Path, signer: Signer) -> None:
     """From here on the signer stops within milliseconds of a latch (or of SIGUSR1, which makes one)."""
-    # Where the directory cannot be made, no latch can be either; setting one says so.
-    with contextlib.suppress(OSError):
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     signer.watch_kill_file(path)
 
 
 def clear_latch(path: Path, reason: str) -> bool:
     """Takes the latch away, durably; False where there was none. Raises CheckFailed."""
     try:
-        note(path, "unkill", getpass.getuser(), reason)
         path.unlink()
         sync_directory(path.parent)
     except FileNotFoundError:
         return False
     except OSError as error:
         raise CheckFailed(f"the kill latch could not be taken away: {path}: {error.strerror}") from error
+    note(path, "unkill", own_name(), reason)
     return True
 
 
-def note(path: Path, verb: str, user: str, reason: str, told: str = "") -> None:
-    """One durable line of the log of control beside the latch; `told` is what came of the verb."""
-    row = {"time_ms": time.time_ns() // 1_000_000, "verb": verb, "user": user, "reason": reason[:REASON_MAX]}
+def note(path: Path, verb: str, user: str, reason: str, told: str = "") -> str:
+    """One durable line of the log of control beside the latch; `told` is what came of the verb.
+
+    What was done is done whether it can be written down or not: returns what is to be said of a failure, or nothing.
+    """
+    log = path.with_name("control.log")
+    row = {
+        "time_ms": time.time_ns() // 1_000_000,
+        "verb": verb,
+        "user": user,
+        "reason": plain_text(reason)[:REASON_MAX],
+    }
     if told:
         row["told"] = told[:TOLD_MAX]
-    append_durably(path.with_name("control.log"), orjson.dumps(row))
+    try:
+        log.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if log.is_file() and log.stat().st_size > LOG_BYTES_MAX:
+            log.replace(log.with_name("control.log.1"))
+        append_durably(log, orjson.dumps(row))
+    except OSError as error:
+        return f" (the log of control cannot be written: {log}: {error.strerror})"
+    return ""
+
+
+def plain_text(text: str) -> str:
+    """The text without what is no character: arguments of the command line may hold any bytes."""
+    return text.encode("utf-8", "replace").decode()

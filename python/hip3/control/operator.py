@@ -16,7 +16,7 @@ from hip3.clock import Clock
 from hip3.config import Config
 from hip3.control.verbs import act
 from hip3.errors import Hip3Error
-from hip3.execution.trader import Trader
+from hip3.execution.trader import Trader, TradingState
 from hip3.reload import Change, changes_of, told
 from hip3.startup import Stage
 from hip3.status.choice import Request
@@ -55,6 +55,11 @@ class Operator:
         """Name of the venue."""
         return self._stage.where.name
 
+    @property
+    def state(self) -> str:
+        """The trading state in a word."""
+        return self._trader.state.value
+
     async def act(self, request: Request) -> str:
         """What a key of this run's own view asked for, by the same way as any other viewer's."""
         if request.verb == "quit":
@@ -66,6 +71,8 @@ class Operator:
 
     def pause(self) -> str:
         """No new entries; positions and exits go on."""
+        if why := self._hooks.ending():
+            return f"there are no entries already: {why}"
         self._trader.stop_entries(self._clock.now_ns(), "paused by the operator")
         self._log.event("warning", "paused", remedy="hip3 resume")
         held = len(self._trader.engine.positions())
@@ -86,11 +93,19 @@ class Operator:
         if unknown:
             near = difflib.get_close_matches(unknown[0], by_coin, 1)
             raise ValueError(f"{unknown[0]} is not traded here" + (f"; did you mean {near[0]}?" if near else ""))
+        if self._trader.state is TradingState.HALTED:
+            raise ValueError("the trader is halted and sends nothing; leave positions on the venue's page")
+        held = {position.coin for position in self._trader.engine.positions()}
+        asked = set(coins) or held
+        leaving = sorted(coin for coin in asked & held if self._trader.engine.is_flattening(by_coin[coin]))
         wanted = {by_coin[coin] for coin in coins} or None
         made = self._trader.flatten("operator", self._clock.now_ns(), wanted)
         self._hooks.pump()
         self._log.event("warning", "flatten", markets=",".join(coins) or "all", orders=made)
-        return f"flatten: {made} order{'s' if made != 1 else ''} on the way; entries go on unless paused"
+        told = [f"{made} order{'s' if made != 1 else ''} on the way"] if made else []
+        told += [f"already being left: {', '.join(leaving)}"] if leaving else []
+        told += [f"nothing held in {', '.join(sorted(asked - held))}"] if asked - held else []
+        return f"flatten: {'; '.join(told) or 'nothing is held'}; entries go on unless paused"
 
     async def reload(self) -> str:
         """Takes over the configuration as its sources are now, if all that differs tightens. Raises ValueError.

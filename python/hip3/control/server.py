@@ -1,5 +1,7 @@
 """The control socket of a running trader: its verbs, and `about`. One JSON request, one JSON answer.
 
+A request says until when it may be done (`until_ms`): one that a hung trader reads later has been given up.
+
 A socket of its own beside that for status, which stays read-only. Mode 0600; the user comes from the kernel. No
 verb raises a limit, opens a position or lifts the kill latch.
 """
@@ -7,6 +9,7 @@ verb raises a limit, opens a position or lifts the kill latch.
 from __future__ import annotations
 
 import asyncio
+import time
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -14,10 +17,13 @@ import orjson
 
 from hip3.control.latch import REASON_MAX, note
 from hip3.errors import ConfigError
-from hip3.status.publish import is_welcome, name_of, open_socket, peer_uid
+from hip3.status.publish import identity, is_welcome, open_socket, peer_uid, remove_socket
+from hip3.users import name_of
 
 REQUEST_BYTES_MAX = 4096
 TIMEOUT_S = 5.0
+#: The deadline of a request that names none.
+NEVER_MS = 2**63
 #: Requests at once; a further one is not heard.
 CLIENTS_MAX = 8
 VERBS = ("pause", "resume", "flatten", "reload")
@@ -29,6 +35,11 @@ class Controlled(Protocol):
     @property
     def venue(self) -> str:
         """Name of the venue: on mainnet every verb has to be confirmed."""
+        ...
+
+    @property
+    def state(self) -> str:
+        """The trading state in a word."""
         ...
 
     def pause(self) -> str:
@@ -71,12 +82,13 @@ class ControlServer:
             self.problem = f"no control socket: {error}"
             await asyncio.Event().wait()
             return
+        name = identity(self.path)
         server = await asyncio.start_unix_server(self._serve, sock=bound, limit=REQUEST_BYTES_MAX)
         try:
             await server.serve_forever()
         finally:
             server.close()
-            self.path.unlink(missing_ok=True)
+            remove_socket(self.path, name)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         peer = writer.get_extra_info("socket")
@@ -90,7 +102,7 @@ class ControlServer:
                 writer.write(orjson.dumps(answer) + b"\n")
                 await writer.drain()
         except (TimeoutError, ValueError, ConnectionError):
-            # Too long, too late or gone: nothing was asked that could be done.
+            # Too long, too late or gone: there is nobody to answer.
             return
         finally:
             self._clients -= 1
@@ -101,9 +113,11 @@ class ControlServer:
             asked = orjson.loads(line)
             verb, coins, reason = asked["verb"], asked.get("coins", []), str(asked.get("reason", ""))[:REASON_MAX]
             if verb == "about":
-                return {"status": "ok", "text": "", "venue": self._trader.venue}
+                return self._about()
             if verb not in VERBS or not all(isinstance(coin, str) for coin in coins):
                 raise ValueError(f"{verb!r} is not a verb of this trader")
+            if time.time_ns() // 1_000_000 > asked.get("until_ms", NEVER_MS):
+                raise ValueError("it came too late and was not done")
             if self._trader.venue == "mainnet" and asked.get("confirmed") is not True:
                 raise ValueError("on mainnet it needs the word typed, or --yes")
             told = await self._do(verb, coins)
@@ -112,17 +126,18 @@ class ControlServer:
         except ValueError as error:
             return {"status": "err", "text": str(error)}
         # The disk may take its time, and the loop has frames to take.
-        problem = await asyncio.to_thread(self._note, verb, user, reason, told)
+        problem = await asyncio.to_thread(note, self._latch, verb, user, reason, told)
         return {"status": "ok", "text": told + problem}
 
-    def _note(self, verb: str, user: str, reason: str, told: str) -> str:
-        """Writes the line of the log of control; what to say of a failure."""
-        try:
-            self._latch.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            note(self._latch, verb, user, reason, told)
-        except OSError as error:
-            return f" (the log of control cannot be written: {error.strerror})"
-        return ""
+    def _about(self) -> dict[str, Any]:
+        """Who is there, by which latch it can be killed, and whether it was."""
+        return {
+            "status": "ok",
+            "text": "",
+            "venue": self._trader.venue,
+            "state": self._trader.state,
+            "latch": str(self._latch),
+        }
 
     async def _do(self, verb: str, coins: list[str]) -> str:
         match verb:

@@ -168,13 +168,14 @@ class Trader:
             self._stop(TradingState.REDUCING, why, now_ns)
 
     def resume_entries(self, now_ns: int) -> bool:
-        """Entries again after `stop_entries`; False for a trader that is halted or never started."""
+        """Entries again after `stop_entries`; False for a trader that is halted. One that had not started starts."""
         with self._lock:
             self._control(now_ns, "resume_entries")
             if self.state is TradingState.HALTED:
                 return False
             if self.state is TradingState.REDUCING:
-                self.state = TradingState.TRADING
+                read = self.settings.dexs <= self.accounts.keys()
+                self.state = TradingState.TRADING if read else TradingState.STARTING
                 self.state_why = ""
             self.engine.set_entries_enabled(True)
             return True

@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 from hip3.control.latch import HALT, HARD_STOP, set_latch
-from hip3.errors import Hip3Error
+from hip3.errors import CheckFailed, Hip3Error
 from hip3.execution.summary import summarize, trader_equity_usd
 from hip3.execution.trader import TradingState
 from hip3.running.parts import Parts
@@ -46,26 +46,42 @@ async def venue_equity(parts: Parts) -> Decimal | None:
     return report.equity(stage.dexs, stage.universe)
 
 
-def latch_halt(parts: Parts) -> None:
-    """A halt by the venue's word holds over restarts as a kill does; one by a kill is latched already."""
-    if not parts.stage.signer.is_killed:
-        set_latch(parts.latch, f"{parts.trader.state_why}; see hip3 check", HALT)
+def stopped_by(parts: Parts) -> tuple[str, str] | None:
+    """The kind and the reason of a latch that this run leaves behind; None where it leaves none of its own."""
+    if parts.guard.stopped:
+        return HARD_STOP, parts.guard.stopped
+    if parts.trader.state is TradingState.HALTED and not parts.stage.signer.is_killed:
+        return HALT, f"{parts.trader.state_why}; see hip3 check"
+    return None
+
+
+def latch(parts: Parts) -> None:
+    """Sets the latch of `stopped_by`. Where it cannot be set, the log says so and the run's exit status still does."""
+    found = stopped_by(parts)
+    if found is not None:
+        kind, reason = found
+        try:
+            set_latch(parts.latch, reason, kind)
+        except CheckFailed as error:
+            parts.log.event("error", "latch_not_set", why=str(error))
 
 
 def keep_day(parts: Parts) -> None:
     """The day's last word, and the latch of a hard stop: by now nothing is left to be signed."""
     parts.guard.book.save()
     if parts.guard.stopped:
-        set_latch(parts.latch, parts.guard.stopped, HARD_STOP)
+        latch(parts)
 
 
 def summary(parts: Parts, equity_usd: Decimal | None, *, interrupted: bool) -> dict[str, Any]:
     """The run in one object; `equity_usd` is the venue's word on the account."""
     stage = parts.stage
     baseline = stage.account.baseline(stage.dexs, stage.universe)
+    stop = stopped_by(parts)
     return {
         **summarize(parts.trader),
         "state": parts.trader.state.value,
+        "stopped": None if stop is None else f"{stop[0].replace('_', ' ')}: {stop[1]}",
         "interrupted": interrupted,
         "venue": stage.where.name,
         "mode": parts.config.text("run.mode"),

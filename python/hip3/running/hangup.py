@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import getpass
 import os
 from pathlib import Path
 
 from hip3.control.latch import note
 from hip3.control.operator import Operator
+from hip3.users import own_name
 
 
 class Hangup:
@@ -21,26 +21,26 @@ class Hangup:
         self._latch = latch
         self._had_terminal = has_terminal()
         self._reload: asyncio.Task[None] | None = None
+        self._asked = False
 
     def take(self) -> bool:
-        """One SIGHUP; True when the run has to end. Otherwise a reload begins, unless one is under way."""
+        """One SIGHUP; True when the run has to end. Otherwise a reload begins, or follows the one under way."""
         if self._had_terminal and not has_terminal():
             return True
+        self._asked = True
         if self._reload is None or self._reload.done():
             self._reload = asyncio.create_task(self._read_anew())
         return False
 
     async def _read_anew(self) -> None:
-        try:
-            told = await self._operator.reload()
-        except ValueError as error:
-            self.failure = f"the configuration was not reloaded: {error}"
-            return
-        self.failure = ""
-        try:
-            await asyncio.to_thread(note, self._latch, "reload", getpass.getuser(), "SIGHUP", told)
-        except OSError as error:
-            self.failure = f"reloaded, but the log of control cannot be written: {error.strerror}"
+        while self._asked:
+            self._asked = False
+            try:
+                told = await self._operator.reload()
+            except ValueError as error:
+                self.failure = f"the configuration was not reloaded: {error}"
+            else:
+                self.failure = await asyncio.to_thread(note, self._latch, "reload", own_name(), "SIGHUP", told)
 
 
 def has_terminal() -> bool:

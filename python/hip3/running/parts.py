@@ -18,7 +18,7 @@ from hip3.clock import Clock
 from hip3.config import Config
 from hip3.control.day import DayBook, LossLimit, day_path
 from hip3.control.guard import DayGuard
-from hip3.control.latch import latch_path, watch_latch
+from hip3.control.latch import latch_path, latch_problem, watch_latch
 from hip3.control.operator import Hooks, Operator
 from hip3.control.server import ControlServer, control_path
 from hip3.control.service import ServiceManager
@@ -72,6 +72,7 @@ class Parts:
         record = self.recorder.write if self.recorder is not None else None
         if record is not None:
             record(self.started_ns, stage.start.to_line())
+        self._latch_problem = latch_problem(self.latch)
         watch_latch(self.latch, stage.signer)
         self.trader = stage.start.build(stage.signer, record, self.clock.now_ns)
         self.order_link = self._link("order", self._user_subscriptions(), self._on_order_link, pong_counts=True)
@@ -118,6 +119,7 @@ class Parts:
             "day": self.guard.book.failure,
             "log": self.lines.failure if self.lines else "",
             "reload": self.hangup.failure,
+            "latch": self._latch_problem,
         }
         return {name: problem for name, problem in found.items() if problem}
 
@@ -205,7 +207,7 @@ class Parts:
         """Why entries cannot be resumed, or nothing."""
         if self.guard.stopped:
             return f"hard stop: {self.guard.stopped}"
-        return "the trader is ending; start another: hip3 run" if self.is_ending else ""
+        return "the trader is ending; start another: hip3 run" if self.is_ending else self.approval.ending()
 
     def _take_over(self, config: Config, terms: Terms) -> None:
         """What besides the core goes by a configuration that was read anew."""

@@ -15,7 +15,7 @@ from hip3 import __version__
 from hip3.control.latch import HARD_STOP
 from hip3.errors import VenueUnreachable
 from hip3.execution.trader import TradingState
-from hip3.running.ending import keep_day, latch_halt, leave_positions, summary, venue_equity
+from hip3.running.ending import keep_day, latch, leave_positions, summary, venue_equity
 from hip3.running.parts import Parts
 from hip3.status.live import LiveView
 
@@ -134,7 +134,7 @@ class Session:
                 if parts.trader.state is TradingState.STARTING and elapsed > start_timeout_s:
                     raise VenueUnreachable(f"not ready after {start_timeout_s:g} s: {parts.what_is_missing()}")
                 if parts.trader.state is TradingState.HALTED:
-                    await asyncio.to_thread(latch_halt, parts)
+                    await asyncio.to_thread(latch, parts)
                     return
                 if parts.backup.failure is not None:
                     raise RuntimeError("the backup monitor failed") from parts.backup.failure

@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-import pwd
 import socket
 import stat
 import struct
@@ -23,6 +22,7 @@ from websockets.exceptions import ConnectionClosed
 from hip3.config import Config
 from hip3.errors import ConfigError, VenueUnreachable
 from hip3.status.snapshot import Snapshot
+from hip3.users import name_of
 
 REQUEST_BYTES_MAX = 4096
 SEND_TIMEOUT_S = 1.0
@@ -58,20 +58,14 @@ def check_owner(path: Path) -> None:
         raise VenueUnreachable(f"{path} belongs to {name_of(found.st_uid)}; ask as that user: sudo -u NAME hip3 …")
 
 
-def name_of(uid: int) -> str:
-    """The user's name, or the number where it has none."""
-    try:
-        return pwd.getpwuid(uid).pw_name
-    except KeyError:
-        return f"user {uid}"
-
-
 def open_socket(path: Path) -> socket.socket:
-    """Binds the socket with mode 0600 in a directory of mode 0700; a live one of another run stays."""
+    """Binds the socket with mode 0600 in a directory of mode 0700; a live one of another run stays, as does a file."""
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     found = path.parent.lstat()
     if stat.S_ISLNK(found.st_mode) or found.st_uid != os.getuid():
         raise ConfigError(f"status.socket: {path.parent} is a link or belongs to another user")
+    if path.exists() and not stat.S_ISSOCK(path.lstat().st_mode):
+        raise ConfigError(f"status.socket: {path} is no socket and stays; name another place")
     server = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     if path.exists():
         probe = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
@@ -91,6 +85,21 @@ def open_socket(path: Path) -> socket.socket:
     finally:
         os.umask(mask)
     return server
+
+
+def identity(path: Path) -> tuple[int, int] | None:
+    """What the name leads to, whatever it is called later; None for nothing."""
+    try:
+        found = path.lstat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
+
+
+def remove_socket(path: Path, bound: tuple[int, int] | None) -> None:
+    """Takes a socket's name away, unless another run has put its own in that place."""
+    if bound is not None and identity(path) == bound:
+        path.unlink(missing_ok=True)
 
 
 def peer_uid(connection: socket.socket) -> int:
@@ -128,11 +137,12 @@ class StatusServer:
             self.problem = f"no status socket: {error}; end the other trader, or set status.socket"
             await asyncio.Event().wait()
             return
+        bound = identity(self.path)
         try:
             async with unix_serve(self._serve, sock=server, max_size=REQUEST_BYTES_MAX, compression=None):
                 await asyncio.Event().wait()
         finally:
-            self.path.unlink(missing_ok=True)
+            remove_socket(self.path, bound)
 
     async def end(self) -> None:
         """Sends every viewer one last snapshot, so that the reason of an end is what they are left with."""

@@ -17,7 +17,7 @@ from rich.text import Text
 
 from hip3.alerts.services import ping_url, services_of
 from hip3.config import Config
-from hip3.control.latch import latch_path, read_latch
+from hip3.control.latch import latch_path, latch_problem, read_latch
 from hip3.errors import ConfigError, Hip3Error
 from hip3.metrics.service import settings_of
 from hip3.sessions import DAY_NS, END_NS, Rule, known_until_ns, spans_of
@@ -99,7 +99,12 @@ async def preflight(config: Config) -> tuple[list[Finding], int]:
 
 def _latch(config: Config) -> list[Finding]:
     """Whether the kill latch forbids a start."""
-    latch = read_latch(latch_path(config, os.environ))
+    path = latch_path(config, os.environ)
+    problem = latch_problem(path)
+    if problem:
+        level = "warning" if config.text("venue.name") == "sim" else "error"
+        return [Finding(level, problem, "name a place that can be written in control.latch")]
+    latch = read_latch(path)
     return [] if latch is None else [Finding("error", latch.told(), "hip3 unkill")]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import time
@@ -10,9 +11,21 @@ from pathlib import Path
 import orjson
 import pytest
 
+from hip3 import users
 from hip3._hip3 import Signer
 from hip3.config import load
-from hip3.control.latch import HALT, HARD_STOP, clear_latch, latch_path, read_latch, set_latch, watch_latch
+from hip3.control import latch
+from hip3.control.latch import (
+    HALT,
+    HARD_STOP,
+    clear_latch,
+    latch_path,
+    latch_problem,
+    note,
+    read_latch,
+    set_latch,
+    watch_latch,
+)
 from hip3.errors import CheckFailed
 
 KEY = b"0x" + b"7" * 64
@@ -92,6 +105,7 @@ def sign_until_refused(signer: Signer) -> None:
 def test_a_signal_kills_too_and_its_latch_holds_over_a_restart(tmp_path: Path) -> None:
     path = tmp_path / "state" / "KILL"
     signer, later = Signer(bytearray(KEY), False), Signer(bytearray(KEY), False)
+    assert latch_problem(path) == ""
     watch_latch(path, signer)
     signer.noop(1, 1)
     os.kill(os.getpid(), signal.SIGUSR1)
@@ -111,3 +125,48 @@ def test_a_signal_kills_too_and_its_latch_holds_over_a_restart(tmp_path: Path) -
 def test_each_kind_of_latch_says_what_it_is(tmp_path: Path) -> None:
     assert set_latch(tmp_path / "A", "no such agent", HALT).told() == "halt: no such agent"
     assert set_latch(tmp_path / "B", "a bad day", HARD_STOP).told() == "hard stop: a bad day"
+
+
+def test_a_disk_without_room_for_words_has_room_for_the_latch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(path: Path, body: bytes) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
+
+    monkeypatch.setattr(latch, "write_durably", full)
+    set_latch(tmp_path / "KILL", "fire drill")
+    assert (tmp_path / "KILL").read_bytes() == b""
+    found = read_latch(tmp_path / "KILL")
+    assert found is not None
+    assert found.told() == "killed"
+
+
+def test_a_latch_holds_and_is_lifted_also_where_its_log_cannot_be_written(tmp_path: Path) -> None:
+    (tmp_path / "control.log").mkdir()
+    set_latch(tmp_path / "KILL", "fire drill")
+    assert read_latch(tmp_path / "KILL") is not None
+    assert clear_latch(tmp_path / "KILL", "over")
+    assert read_latch(tmp_path / "KILL") is None
+    assert "cannot be written" in note(tmp_path / "KILL", "pause", "me", "")
+
+
+def test_a_place_where_no_latch_can_be_is_told_before_it_is_needed(tmp_path: Path) -> None:
+    assert latch_problem(tmp_path / "new" / "KILL") == ""
+    assert list((tmp_path / "new").iterdir()) == []
+    (tmp_path / "file").write_text("")
+    assert (
+        latch_problem(tmp_path / "file" / "KILL") == f"no kill latch could be set at {tmp_path}/file/KILL: File exists"
+    )
+
+
+def test_the_log_of_control_is_the_owners_alone_and_has_a_bound(tmp_path: Path) -> None:
+    log = tmp_path / "control.log"
+    assert note(tmp_path / "KILL", "pause", "me", "first") == ""
+    assert log.stat().st_mode & 0o777 == 0o600
+    log.write_bytes(b"x" * (latch.LOG_BYTES_MAX + 1))
+    assert note(tmp_path / "KILL", "pause", "me", "second") == ""
+    assert log.read_bytes().count(b"\n") == 1
+    assert (tmp_path / "control.log.1").stat().st_size > latch.LOG_BYTES_MAX
+
+
+def test_a_user_without_a_name_is_a_number(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(users.os, "getuid", lambda: 987_654)
+    assert set_latch(tmp_path / "KILL", "\udcff").told() == "killed by 987654: ?"

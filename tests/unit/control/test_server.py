@@ -7,6 +7,7 @@ import contextlib
 import json
 import os
 import tempfile
+import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ class Trader:
 
     def __init__(self, venue: str) -> None:
         self.venue = venue
+        self.state = "trading"
         self.told: list[str] = []
 
     def pause(self) -> str:
@@ -127,3 +129,24 @@ async def test_another_user_is_not_heard_even_where_the_modes_let_them_in() -> N
         assert (await desk.say(verb="pause"))["status"] == "ok"
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
+
+
+async def test_what_was_given_up_is_not_done_when_it_is_read(desk: Desk) -> None:
+    now_ms = time.time_ns() // 1_000_000
+    answer = await desk.say(verb="pause", confirmed=True, until_ms=now_ms - 1)
+    assert (answer["status"], answer["text"]) == ("err", "it came too late and was not done")
+    assert desk.trader.told == []
+    assert (await desk.say(verb="pause", confirmed=True, until_ms=now_ms + 5000))["status"] == "ok"
+
+
+async def test_about_tells_state_and_latch(desk: Desk) -> None:
+    answer = await desk.say(verb="about")
+    assert (answer["state"], answer["latch"]) == ("trading", str(desk.home / "KILL"))
+
+
+async def test_a_verb_that_cannot_be_written_down_is_done_and_says_so(desk: Desk) -> None:
+    (desk.home / "control.log").mkdir()
+    answer = await desk.say(verb="pause", confirmed=True)
+    assert answer["status"] == "ok"
+    assert "the log of control cannot be written" in answer["text"]
+    assert desk.trader.told == ["pause"]
