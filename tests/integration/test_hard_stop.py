@@ -15,6 +15,8 @@ from ..local_venue import local_venue
 
 #: Less than what crossing one spread costs: the first position reaches it.
 TINY = ["--set", "stop.day_loss_usd=0.1"]
+#: Where nobody can make a file, root included.
+NOWHERE = "/proc/hip3/KILL"
 
 
 def hip3(home: Path, *arguments: str, **environment: str) -> tuple[int, str, str]:
@@ -63,3 +65,28 @@ def test_the_loss_of_the_day_outlives_a_restart(tmp_path: Path) -> None:
         assert "the UTC day has brought -250.00 USD after fees; stop.day_loss_usd is 250" in err
         assert not (tmp_path / "KILL").exists()
         assert hip3(tmp_path, *run, "--set", "stop.day_loss_usd=300", **venue.environment)[0] == 0
+
+
+@pytest.mark.timeout(120)
+def test_a_hard_stop_whose_latch_cannot_be_set_ends_with_its_status_all_the_same(tmp_path: Path) -> None:
+    nowhere = ["--set", f"control.latch={NOWHERE}", "--set", f"status.socket={tmp_path}/t.sock"]
+    command = [sys.executable, "-m", "hip3", "run", "--headless", "--json", "--seed", "7", "--duration", "40", *TINY]
+    done = subprocess.run([*command, *nowhere], capture_output=True, text=True, timeout=50)
+    assert done.returncode == 4, done.stderr
+    summary = json.loads(done.stdout)
+    assert summary["stopped"].startswith("hard stop: the UTC day has brought ")
+    assert summary["open_positions"] == []
+    assert "no latch could be set at" in done.stderr.splitlines()[-1]
+
+
+@pytest.mark.timeout(60)
+def test_real_orders_are_not_begun_where_no_latch_could_be_set(tmp_path: Path) -> None:
+    with local_venue(tmp_path) as venue:
+        keys = ["--venue", "testnet", "--set", f"account.key_file={venue.key_file}"]
+        command = [sys.executable, "-m", "hip3", "run", "--headless", "--duration", "2", *keys]
+        command += ["--set", f"control.latch={NOWHERE}"]
+        done = subprocess.run(
+            command, capture_output=True, text=True, timeout=50, env={**os.environ, **venue.environment}
+        )
+    assert (done.returncode, done.stdout, done.stderr.count("\n")) == (2, "", 1)
+    assert "name a place that can be written in control.latch" in done.stderr
