@@ -54,6 +54,9 @@ def refused(capsys: pytest.CaptureFixture[str], *words: str) -> str:
         (["run", "--duration", "0"], "0 is not above 0 and below 10^8 seconds"),
         (["run", "--duration", "nan"], "nan is not above 0"),
         (["run", "--seed", "x"], "--seed"),
+        (["pause", "--set", "a=\udcff"], "pause: a=\\udcff is not UTF-8"),
+        (["flatten", "xyz:GOLD", "\udcff"], "flatten: \\udcff is not UTF-8"),
+        (["\udcff"], "unknown command \\udcff"),
         (["config", "show", "--set", "venue.nam=sim"], "unknown option venue.nam; did you mean venue.name?"),
         (["config", "show", "--venue", "testnt"], "--venue: venue.name: testnt is not one of"),
         (["config", "show", "--config", "/nowhere/x.toml"], "/nowhere/x.toml: no such file"),
@@ -222,3 +225,63 @@ def test_a_reader_who_went_away_ends_the_command_without_a_traceback(tmp_path: P
     process.stdout = None
     _, told = process.communicate(timeout=20)
     assert (process.returncode, told) == (1, b"")
+
+
+def test_a_reason_that_is_not_utf8_stops_nothing(tmp_path: Path) -> None:
+    latch = tmp_path / "KILL"
+    assert cli.main(["kill", "--set", f"control.latch={latch}", "--reason", "caf\udce9"]) == 0
+    assert orjson.loads(latch.read_bytes())["reason"] == "caf?"
+
+
+def test_a_refusal_does_not_repeat_a_long_word(capsys: pytest.CaptureFixture[str]) -> None:
+    assert len(refused(capsys, "run", "--seed", "9" * 5000)) < 400
+    assert len(refused(capsys, "run", "--" + "x" * 5000)) < 400
+
+
+def shell(tmp_path: Path, line: str) -> subprocess.CompletedProcess[str]:
+    """A command as a shell starts it, so that streams can be closed."""
+    environment = {"HOME": str(tmp_path), "PATH": "/usr/bin:/bin"}
+    words = ["sh", "-c", line.replace("hip3", f"{sys.executable} -m hip3")]
+    return subprocess.run(words, capture_output=True, text=True, env=environment, timeout=60)
+
+
+@pytest.mark.parametrize(
+    ("line", "status", "told"),
+    [
+        ("hip3 config show >&-", 0, ""),
+        ("hip3 config show <&- >&- 2>&-", 0, ""),
+        ("hip3 alert list >/dev/full", 1, "hip3: standard output cannot be written: No space left on device\n"),
+        ("hip3 config show >/dev/full", 1, "hip3: standard output cannot be written: No space left on device\n"),
+        ("hip3 config show >/dev/full 2>/dev/full", 1, ""),
+        ("hip3 --help >/dev/full", 1, "hip3: standard output cannot be written: No space left on device\n"),
+        ("hip3 rnu 2>/dev/full", 2, ""),
+        ("hip3 rnu 2>&-", 2, ""),
+        (
+            "hip3 key import --plain <&-",
+            2,
+            "hip3: standard input is empty; give it the agent's private key or a keystore\n",
+        ),
+        ("hip3 config init --path \"$(printf 'a\\377')\" | grep -c xff", 1, ""),
+        ("hip3 run --duration 0.2 --headless >/dev/full 2>&-", 1, ""),
+        ("hip3 run --duration 0.2 --headless <&- >&- 2>&-", 0, ""),
+    ],
+)
+def test_streams_that_are_closed_or_full_end_nothing_in_a_traceback(
+    tmp_path: Path, line: str, status: int, told: str
+) -> None:
+    done = shell(tmp_path, f"cd {tmp_path}; {line}")
+    assert (done.returncode, done.stderr) == (status, told)
+
+
+def test_a_closed_stream_gives_its_descriptor_to_no_other_file(tmp_path: Path) -> None:
+    code = """
+import os
+from hip3 import cli
+assert cli.main(["config", "show"]) == 0
+opened = os.open("/dev/zero", os.O_RDONLY)
+os.write(os.open("number", os.O_WRONLY | os.O_CREAT), b"%d" % opened)
+"""
+    environment = {"HOME": str(tmp_path)}
+    words = ["sh", "-c", '"$0" -c "$1" <&- >&- 2>&-', sys.executable, code]
+    assert subprocess.run(words, env=environment, cwd=tmp_path, timeout=60).returncode == 0
+    assert int((tmp_path / "number").read_text()) > 2
