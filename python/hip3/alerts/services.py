@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 from hip3.config import Config
 from hip3.errors import ConfigError
+from hip3.homes import expanded
 from hip3.private_file import read_private
 
 FILE_BYTES_MAX = 65_536
@@ -92,7 +92,7 @@ def services_of(config: Config) -> Services | None:
     named = config.text("alerts.urls_file")
     if not named:
         return None
-    path = Path(named).expanduser()
+    path = expanded(named, "alerts.urls_file")
     try:
         text = bytes(read_private(path, "alerts.urls_file", FILE_BYTES_MAX)).decode()
     except UnicodeDecodeError as error:
