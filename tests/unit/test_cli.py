@@ -359,3 +359,17 @@ def test_a_user_without_a_home_is_told_what_to_set(
 def test_the_home_of_nobody_holds_no_token() -> None:
     with pytest.raises(errors.ConfigError, match=r"metrics\.token_file: ~nosuch/x: there is no user nosuch"):
         token_of(load(None, ["metrics.token_file=~nosuch/x"], {}))
+
+
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        ("nope", "scenario 'nope' does not exist; packaged ones: "),
+        ("/nowhere.toml", "scenario /nowhere.toml: cannot be read: "),
+        ("-x", "scenario '-x' does not exist; packaged ones: "),
+    ],
+)
+def test_a_scenario_that_the_embedded_venue_refuses_is_told_once(tmp_path: Path, name: str, told: str) -> None:
+    done = shell(tmp_path, f"hip3 run --headless --scenario={name}")
+    assert (done.returncode, done.stdout, done.stderr.count("\n")) == (2, "", 1)
+    assert done.stderr.startswith(f"hip3: {told}")
