@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import pty
 import select
+import signal
 import subprocess
 import sys
 import termios
@@ -69,6 +70,10 @@ class Terminal:
     def type(self, text: str) -> None:
         """Keys pressed; a line needs its own end."""
         os.write(self._master, text.encode())
+
+    def send(self, number: signal.Signals) -> None:
+        """A signal to the command."""
+        self._process.send_signal(number)
 
     def end(self) -> Done:
         """Waits for the command's end."""

@@ -6,11 +6,10 @@ Below the flags of each verb, `--help` shows its page of `manual.toml`.
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 from pathlib import Path
 
-from hip3 import __commit__, __version__, completion
+from hip3 import __commit__, __version__, completion, streams
 from hip3.config import Config, load
 from hip3.errors import ConfigError, Hip3Error, UsageError
 from hip3.options import hide_keys
@@ -176,8 +175,8 @@ def load_places(args: argparse.Namespace) -> Config:
     try:
         return load_config(args)
     except ConfigError as error:
-        sys.stderr.write(f"hip3: {one_line(error)}; looking for the trader at the usual place\n")
-        return load(None, [], {"XDG_CONFIG_HOME": os.devnull})
+        streams.tell(f"hip3: {one_line(error)}; looking for the trader at the usual place")
+        return load(None, [], {"XDG_CONFIG_HOME": "/dev/null"})
 
 
 def dispatch(args: argparse.Namespace) -> int:
@@ -285,22 +284,53 @@ def control(args: argparse.Namespace) -> int:
 
 def one_line(error: Hip3Error) -> str:
     """The text of an error on one line, without what looks like a private key."""
-    text = "".join(c if c.isprintable() else " " for c in str(error))
+    shown = str(error).encode("utf-8", "backslashreplace").decode()
+    text = "".join(c if c.isprintable() else " " for c in shown)
     return hide_keys(" ".join(text.split()))
 
 
 def main(argv: list[str] | None = None) -> int:
     """Runs one command; every foreseen failure is one line on standard error and an exit status."""
+    streams.prepare()
     try:
-        status = dispatch(build_parser().parse_args(argv))
+        try:
+            status = dispatch(parse(argv))
+        except SystemExit:  # --help and --version
+            sys.stdout.flush()
+            raise
         # Here, so that a reader who went away is noticed before the interpreter's end.
         sys.stdout.flush()
         return status
     except Hip3Error as error:
-        sys.stderr.write(f"hip3: {one_line(error)}\n")
+        streams.tell(f"hip3: {one_line(error)}")
         return error.exit_status
     except KeyboardInterrupt:
         return INTERRUPTED
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
+    except OSError as error:
+        if error.filename != streams.OUTPUT:
+            raise
+        streams.tell(f"hip3: {streams.OUTPUT} cannot be written: {error.strerror}")
+        return 1
+    finally:
+        streams.leave()
+
+
+def parse(argv: list[str] | None) -> argparse.Namespace:
+    """The command line, in which every text is UTF-8: the wire, the log and the files know nothing else.
+
+    Raises UsageError. A reason never stops what it explains: what cannot be read of it is replaced.
+    """
+    args = build_parser().parse_args(argv)
+    for name, value in vars(args).items():
+        for text in value if isinstance(value, list) else [value]:
+            if isinstance(text, str) and not _is_utf8(text):
+                if name != "reason":
+                    raise UsageError(f"{args.verb}: {text} is not UTF-8; write it anew")
+                args.reason = text.encode("utf-8", "replace").decode()
+    return args
+
+
+def _is_utf8(text: str) -> bool:
+    return not any("\ud800" <= c <= "\udfff" for c in text)

@@ -24,6 +24,17 @@ _hip3() {
   elif [[ ${COMP_WORDS[COMP_CWORD-1]} == = ]]; then
     key=${COMP_WORDS[COMP_CWORD-2]}
   fi
+  if [[ ${COMP_WORDS[1]} == help && $COMP_CWORD -gt 2 ]]; then
+    # After a verb come its actions, and no other verb.
+    local words=
+    if [[ $COMP_CWORD == 3 ]]; then
+      case ${COMP_WORDS[2]} in
+ACTIONS
+      esac
+    fi
+    mapfile -t COMPREPLY < <(compgen -W "$words" -- "$word")
+    return 0
+  fi
   case $key in
     '') _shtab_hip3 "$@" ;;
 CASES
@@ -67,7 +78,8 @@ def script(parser: Parser, shell: str) -> str:
             _prepare(action, shell, list(verbs.choices), shtab.CHOICE_FUNCTIONS)
     text: str = shtab.complete(parser, shell=shell)
     if shell == "bash":
-        text += BASH.replace("CASES", _cases('mapfile -t COMPREPLY < <(compgen -W "{}" -- "$word")'))
+        bash = BASH.replace("ACTIONS", _actions(verbs.choices))
+        text += bash.replace("CASES", _cases('mapfile -t COMPREPLY < <(compgen -W "{}" -- "$word")'))
     return text if text.endswith("\n") else f"{text}\n"
 
 
@@ -91,6 +103,16 @@ def _prepare(action: argparse.Action, shell: str, verbs: list[str], paths: Mappi
         action.choices = list(option.choices)
     elif str(action.metavar) in PATHS:
         action.complete = paths[PATHS[str(action.metavar)]]  # type: ignore[attr-defined]
+
+
+def _actions(verbs: Mapping[str, Parser]) -> str:
+    """The arms of bash's `case` over the verbs that have actions."""
+    arms = []
+    for verb, parser in verbs.items():
+        for action in parser._actions:
+            if isinstance(action, argparse._SubParsersAction):
+                arms.append(f"        {verb}) words='{' '.join(action.choices)}' ;;")
+    return "\n".join(arms)
 
 
 def _cases(command: str) -> str:

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from hip3.errors import ConfigError
+from hip3.homes import home
 from hip3.options import KEY_SHAPE, Option, Value, as_toml, did_you_mean, hide_keys, option, table
 from hip3.sessions import read_window
 
@@ -131,6 +132,8 @@ def load(
     if file.exists():
         _read_file(config, file)
     for name, text in environment.items():
+        if name.startswith("HIP3_") and "__" in name and not name.startswith(ENV_PREFIX):
+            raise ConfigError(f"environment {name}: write it as {ENV_PREFIX}{name.removeprefix('HIP3_')}")
         if name.startswith(ENV_PREFIX):
             _put(
                 config,
@@ -158,7 +161,7 @@ def default_path(environment: Mapping[str, str]) -> Path:
 
 def user_directory(environment: Mapping[str, str]) -> Path:
     """The user's configuration directory of this program."""
-    base = environment.get("XDG_CONFIG_HOME") or str(Path.home() / ".config")
+    base = environment.get("XDG_CONFIG_HOME") or str(home("set XDG_CONFIG_HOME") / ".config")
     return Path(base) / "hip3"
 
 
@@ -206,7 +209,7 @@ def _sections() -> set[str]:
 def _put(config: Config, key: str, value: Any, origin: str) -> None:
     if key.startswith("market."):
         coin, _, name = key.removeprefix("market.").rpartition(".")
-        _put_market(config, coin.strip('"'), name, value, origin)
+        _put_market(config, _market_named(coin), name, value, origin)
         return
     try:
         config.values[key] = option(key).read(value)
@@ -217,7 +220,15 @@ def _put(config: Config, key: str, value: Any, origin: str) -> None:
 
 def market_key(coin: str, name: str) -> str:
     """What a per-market option is called in messages, in `origins` and on the command line."""
-    return f'market."{coin}".{name}'
+    return f"market.{as_toml(coin)}.{name}"
+
+
+def _market_named(text: str) -> str:
+    """The market of a key, which may stand in quotation marks as in a file."""
+    try:
+        return str(tomllib.loads(f"name = {text}")["name"]) if text.startswith('"') else text
+    except ValueError:
+        return text.strip('"')
 
 
 def _put_market(config: Config, coin: str, name: str, value: Any, origin: str) -> None:

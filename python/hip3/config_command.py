@@ -7,19 +7,23 @@ import sys
 from pathlib import Path
 
 from hip3.config import DEFAULT_ORIGIN, MARKET_OPTIONS, Config, default_path, market_key, write_template
+from hip3.durable import write_durably
 from hip3.errors import CheckFailed, ConfigError
 from hip3.options import Value, as_toml, option, table
 
 
 def init(named: Path | None, force: bool) -> int:
-    """Writes the configuration file; an existing one stays unless `--force` is given."""
+    """Writes the configuration file, of mode 0600; an existing one stays unless `--force` is given."""
     path = named or default_path(os.environ)
     if path.exists() and not force:
         raise ConfigError(f"{path} exists; --force overwrites it")
     try:
-        # The agent's keystore will lie beside it.
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        path.write_text(write_template(), encoding="utf-8")
+        if path.exists() and not path.is_file():
+            # A device or a pipe is written to; a file in its place would do harm.
+            path.write_text(write_template(), encoding="utf-8")
+        else:
+            # A disk that is full must not cost somebody the file that is there. A link stays one.
+            write_durably(path.resolve(), write_template().encode())
     except OSError as error:
         raise CheckFailed(f"{error.filename or path}: {error.strerror}") from error
     sys.stdout.write(f"{path}\n")
@@ -52,5 +56,7 @@ def show(config: Config, as_json: bool, with_origins: bool = False) -> int:
 
 def _line(config: Config, key: str, value: Value, unit: str, with_origins: bool) -> None:
     origin = config.origins[key]
-    told = f"; {origin}" if with_origins or origin != DEFAULT_ORIGIN else ""
+    # A path may hold a line end, which would end the comment.
+    origin_shown = "".join(c if c.isprintable() else repr(c)[1:-1] for c in origin)
+    told = f"; {origin_shown}" if with_origins or origin != DEFAULT_ORIGIN else ""
     sys.stdout.write(f"{key} = {as_toml(value)}  # {unit}{told}\n")

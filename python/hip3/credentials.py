@@ -13,6 +13,7 @@ from pathlib import Path
 from hip3._hip3 import Signer, address_of, keystore_address
 from hip3.config import Config, user_directory
 from hip3.errors import ConfigError
+from hip3.homes import expanded
 from hip3.keys.hardening import keep_memory_private
 from hip3.keys.passphrase import passphrase_of
 from hip3.keys.terminal import wipe
@@ -70,7 +71,7 @@ def find_key(config: Config) -> KeySource:
     # Taken out of the environment even where a file is named: no child process inherits it.
     given = os.environ.pop(ENV_KEY, "")
     if named:
-        return read_source(Path(named).expanduser())
+        return read_source(expanded(named, "account.key_file"))
     usual = key_path(config)
     if usual.exists():
         return read_source(usual)
@@ -83,7 +84,7 @@ def find_key(config: Config) -> KeySource:
 def key_path(config: Config) -> Path:
     """The file that holds the key or will: the configured one, else the usual place."""
     named = config.text("account.key_file")
-    return Path(named).expanduser() if named else user_directory(os.environ) / "agent.json"
+    return expanded(named, "account.key_file") if named else user_directory(os.environ) / "agent.json"
 
 
 def read_source(path: Path) -> KeySource:

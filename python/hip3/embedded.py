@@ -12,11 +12,13 @@ from typing import Any
 
 import orjson
 
-from hip3.errors import VenueUnreachable
+from hip3.errors import CheckFailed, ConfigError, Hip3Error, VenueUnreachable
 
 #: How long the venue may take to say that it is ready.
 READY_TIMEOUT_S = 20.0
 STOP_TIMEOUT_S = 5.0
+#: Which error of ours stands for an exit status of the venue.
+REFUSALS: dict[int, type[Hip3Error]] = {2: ConfigError, 3: VenueUnreachable}
 
 
 @dataclass(slots=True)
@@ -28,8 +30,12 @@ class EmbeddedVenue:
 
     @classmethod
     async def start(cls, seed: int, scenario: str, funded: dict[str, str]) -> EmbeddedVenue:
-        """Starts the venue with `funded` addresses (address to USDC) and waits until it is ready."""
-        arguments = ["sim", "--port", "0", "--seed", str(seed), "--scenario", scenario, "--parent-pipe"]
+        """Starts the venue with `funded` addresses (address to USDC) and waits until it is ready.
+
+        Raises Hip3Error: what the venue itself says of a scenario or an address that it cannot take, or that it is not
+        there.
+        """
+        arguments = ["sim", "--port", "0", "--seed", str(seed), f"--scenario={scenario}", "--parent-pipe"]
         for address, usdc in funded.items():
             arguments += ["--fund", f"{address}={usdc}"]
         process = await asyncio.create_subprocess_exec(
@@ -49,6 +55,9 @@ class EmbeddedVenue:
             venue = cls(process, {})
             await venue.stop()
             raise VenueUnreachable("the embedded venue did not start; run `hip3 sim` alone to see why") from error
+        if "refused" in ready:
+            await cls(process, {}).stop()
+            raise REFUSALS.get(ready["status"], CheckFailed)(ready["refused"])
         return cls(process, ready)
 
     async def stop(self) -> None:

@@ -20,6 +20,8 @@ KEY_SHAPE = re.compile(r"(?<![0-9a-fA-F])(?:0x)?[0-9a-fA-F]{64}(?![0-9a-fA-F])")
 #: What an option of unit `0x address` takes, besides nothing.
 ADDRESS_UNIT = "0x address"
 ADDRESS_SHAPE = re.compile(r"0x[0-9a-fA-F]{40}")
+#: Control characters, and bytes of the command line or the environment that are not UTF-8.
+UNFIT_SHAPE = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 #: Whole numbers above this are not even printed; every range is far below.
 INTEGER_BITS_MAX = 256
 #: Characters of a wrong value that its message repeats.
@@ -65,9 +67,12 @@ class Option:
         if self.kind is list:
             if not (isinstance(value, list) and all(isinstance(item, str) for item in value)):
                 raise self._wrong(value, "a list of texts")
+            for item in value:
+                self._check_text(item)
             return value
         if not isinstance(value, str):
             raise self._wrong(value, "a text")
+        self._check_text(value)
         if self.choices and value not in self.choices:
             raise self._wrong(value, f"one of {', '.join(self.choices)}{did_you_mean(value, self.choices)}")
         if self.unit == ADDRESS_UNIT and value and not ADDRESS_SHAPE.fullmatch(value):
@@ -94,6 +99,12 @@ class Option:
         if not isinstance(exponent, int) or exponent < -4:
             raise self._wrong(value, "a number with at most four decimals")
         return number
+
+    def _check_text(self, text: str) -> None:
+        """No path, address or name has a character that the system, the wire or a log line could not carry."""
+        if UNFIT_SHAPE.search(text):
+            shown = UNFIT_SHAPE.sub(lambda found: repr(found[0])[1:-1], text)
+            raise self._wrong(shown, "a text without control characters")
 
     def _check_range(self, number: Decimal) -> None:
         if (self.min is not None and number < self.min) or (self.max is not None and number > self.max):

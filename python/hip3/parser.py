@@ -28,6 +28,8 @@ FLAG_KEYS = {
 COLUMNS_MAX = 100
 #: The column in which explanations begin, where what they explain is short enough.
 EXPLAINED_AT = 24
+#: Characters of a refusal; a wrong word that is longer is not repeated as a whole.
+MESSAGE_MAX = 300
 
 
 class Parser(argparse.ArgumentParser):
@@ -55,7 +57,8 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """Raises UsageError instead of printing the whole usage."""
-        raise UsageError(f"{message}; see `{self.prog} --help`")
+        shown = message if len(message) <= MESSAGE_MAX else f"{message[:MESSAGE_MAX]}…"
+        raise UsageError(f"{shown}; see `{self.prog} --help`")
 
     def parse_known_args(self, args=None, namespace=None):  # type: ignore[no-untyped-def]
         """Parses, and names the nearest option for one that is not known."""

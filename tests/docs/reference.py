@@ -12,8 +12,8 @@ PAGE = Path(__file__).parents[2] / "docs" / "configuration.md"
 HEAD = """\
 # Configuration
 
-Every option, from the table that the program itself reads. `hip3 config init` writes a file with all of them; a file
-needs only those that differ.
+Every option, from the table that the program itself reads. `hip3 config init` writes a file with all of them
+(mode 0600); a file needs only those that differ.
 
 ```console
 hip3 config init --path hip3.toml

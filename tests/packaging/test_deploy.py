@@ -18,6 +18,7 @@ from pathlib import Path
 import pytest
 
 from hip3.errors import ConfigError, Stopped
+from hip3.options import table
 
 from .conftest import BIN, ROOT
 
@@ -226,6 +227,11 @@ def test_the_unit_takes_an_ordered_end_for_none_of_its_failures() -> None:
     assert service()["Restart"] == ["on-failure"]
     assert (service()["Type"], service()["KillSignal"]) == (["notify"], ["SIGTERM"])
     assert int(service()["WatchdogSec"][0]) > 0
+    longest = table()["run.exit_timeout_ms"].max
+    assert longest is not None
+    assert int(service()["TimeoutStopSec"][0]) * 1000 > longest
+    several = {"LoadCredentialEncrypted", "SystemCallFilter", "Environment"}
+    assert [name for name, found in service().items() if len(found) > 1 and name not in several] == []
 
 
 def test_systemd_finds_little_that_the_unit_leaves_open() -> None:

@@ -89,6 +89,10 @@ def asked(script: Path, words: tuple[str, ...], where: Path) -> list[str]:
         (("run", "--record", ""), ["recordings"]),
         (("completion", ""), list(completion.SHELLS)),
         (("help", "fl"), ["flatten"]),
+        (("help", "config", ""), ["init", "show"]),
+        (("help", "key", "im"), ["import"]),
+        (("help", "flatten", ""), []),
+        (("help", "config", "init", ""), []),
         (("nothing", "of", "th"), []),
     ],
 )

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from hip3.config import MARKET_OPTIONS, Config, load, write_template
+from hip3.config import MARKET_OPTIONS, Config, load, market_key, write_template
 from hip3.errors import ConfigError
 from hip3.options import table
 
@@ -274,3 +274,35 @@ def test_a_fingerprint_differs_where_a_value_does_and_not_by_its_source(write: W
     own = loaded(None, 'market."xyz:GOLD".threshold_bps=40').fingerprint()
     assert own != base
     assert loaded(write('[market."xyz:GOLD"]\nthreshold_bps = 40\n')).fingerprint() == own
+
+
+def test_a_variable_with_one_underscore_too_few_is_told_its_right_name() -> None:
+    told = refused(None, HIP3_ENTRY__THRESHOLD_BPS="30")
+    assert told == "environment HIP3_ENTRY__THRESHOLD_BPS: write it as HIP3__ENTRY__THRESHOLD_BPS"
+    loaded(None, HIP3_AGENT_KEY="x", HIP3_OTHER="y")
+
+
+@pytest.mark.parametrize(
+    ("key", "text"),
+    [
+        ("control.latch", "a\0b"),
+        ("status.socket", "a\nb"),
+        ("alerts.ping_url", "https://example.org/\x1b"),
+        ("record.dir", "\udcff"),
+        ("markets.include", "xyz:GOLD,a\x7fb"),
+    ],
+)
+def test_control_characters_are_in_no_text(key: str, text: str) -> None:
+    told = refused(None, f"{key}={text}")
+    assert told.startswith(f"--set: {key}: ")
+    assert told.endswith(" is not a text without control characters")
+    assert told.isprintable()
+
+
+@pytest.mark.parametrize("coin", ['a"b', "a\nb", "a\\b", "x.y", "xyz:SILVER", '"'])
+def test_a_key_of_a_market_reads_back_as_the_same_market(write: Write, coin: str) -> None:
+    key = market_key(coin, "threshold_bps")
+    assert key.isprintable()
+    for config in (loaded(write(f"{key} = 9\n")), loaded(None, f"{key}=9")):
+        assert config.markets == {coin: {"threshold_bps": Decimal(9)}}
+        assert key in config.origins

@@ -121,7 +121,11 @@ class AlertSender(threading.Thread):
                 if not self._queue:
                     return
                 message = self._queue.popleft()
-            self._note(self._services.send(message.title, message.body, message.severity is Severity.CRITICAL))
+            try:
+                self._note(self._services.send(message.title, message.body, message.severity is Severity.CRITICAL))
+            except Exception as error:  # whatever it was, the alerts after this one are still to be sent
+                self.failed += 1
+                self.problem = f"alert not delivered: {type(error).__name__}"
 
     def _note(self, deliveries: list[Delivery]) -> None:
         failed = [delivery for delivery in deliveries if delivery.problem]
@@ -165,6 +169,9 @@ class DeadMansPing(threading.Thread):
                 self.problem = ""
         except OSError as error:
             self.problem = f"no ping of alerts.ping_url: {getattr(error, 'reason', error)}"
+        except Exception as error:  # a server may answer anything, and none of it may end the sign of life
+            # Without the error's own text, which may repeat the address, and that is a secret.
+            self.problem = f"no ping of alerts.ping_url: no answer in HTTP ({type(error).__name__})"
 
     def close(self) -> None:
         """Ends the thread; a ping under way is not waited for."""

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 from hip3.config import Config
 from hip3.errors import ConfigError
+from hip3.homes import expanded
 from hip3.private_file import read_private
 
 FILE_BYTES_MAX = 65_536
@@ -59,7 +59,7 @@ class Services:
         logger.addHandler(reasons)
         try:
             taken = plugin.notify(title=title, body=body, notify_type=kind)
-        except Exception as error:  # a plugin's fault is the service's, not the trader's
+        except (Exception, SystemExit) as error:  # a plugin's fault is the service's, not the trader's
             return Delivery(name, type(error).__name__)
         finally:
             logger.removeHandler(reasons)
@@ -92,7 +92,7 @@ def services_of(config: Config) -> Services | None:
     named = config.text("alerts.urls_file")
     if not named:
         return None
-    path = Path(named).expanduser()
+    path = expanded(named, "alerts.urls_file")
     try:
         text = bytes(read_private(path, "alerts.urls_file", FILE_BYTES_MAX)).decode()
     except UnicodeDecodeError as error:
@@ -108,7 +108,18 @@ def services_of(config: Config) -> Services | None:
 def ping_url(config: Config) -> str:
     """The dead-man's address, empty for none. Raises ConfigError for one that is neither https nor loopback."""
     url = config.text("alerts.ping_url")
-    parts = urlsplit(url)
-    if url and not (parts.scheme == "https" or (parts.scheme == "http" and parts.hostname in LOOPBACK)):
-        raise ConfigError("alerts.ping_url: write an https address")
+    if url and not _is_pingable(url):
+        raise ConfigError("alerts.ping_url: write an https address, such as https://hc-ping.com/NUMBER")
     return url
+
+
+def _is_pingable(url: str) -> bool:
+    if not (url.isascii() and url.isprintable()) or " " in url:
+        return False
+    try:
+        parts = urlsplit(url)
+        # Reading the port is what checks it.
+        host, _ = parts.hostname, parts.port
+    except ValueError:
+        return False
+    return bool(host) and (parts.scheme == "https" or (parts.scheme == "http" and host in LOOPBACK))

@@ -9,7 +9,7 @@ import asyncio
 from collections.abc import Callable
 from typing import Any
 
-from hip3.alerts.board import AlertBoard
+from hip3.alerts.board import AlertBoard, Change
 from hip3.alerts.conditions import AlertLimits
 from hip3.alerts.rules import Severity, judge
 from hip3.alerts.send import MS, AlertSender, DeadMansPing, SendLimits
@@ -20,14 +20,23 @@ from hip3.config import Config
 LOOK_S = 1.0
 #: What a run waits for its last alerts when it ends.
 CLOSE_TIMEOUT_S = 3.0
+#: Takes a line of the log: its level, its event and its fields, as `Log.event` does.
+LogEvent = Callable[..., object]
 
 
 class Watch:
     """The board and its senders. Raises ConfigError when it is made, for addresses that cannot be used."""
 
     def __init__(
-        self, config: Config, clock: Clock, board: AlertBoard, where: str, is_healthy: Callable[[], bool]
+        self,
+        config: Config,
+        clock: Clock,
+        board: AlertBoard,
+        where: str,
+        is_healthy: Callable[[], bool],
+        log_event: LogEvent = lambda *_, **__: None,
     ) -> None:
+        self._log_event = log_event
         self._board = board
         self._clock = clock
         self._limits = AlertLimits.read(config)
@@ -57,8 +66,19 @@ class Watch:
     def look(self, snapshot: dict[str, Any]) -> None:
         """Judges one snapshot."""
         changes = self._board.update(self._clock.now_ns(), judge(snapshot, self._limits))
+        for change in changes:
+            self._log(change)
         if self._sender is not None:
             self._sender.offer(changes)
+
+    def _log(self, change: Change) -> None:
+        """A line for each alert that began or ended: the log is where somebody looks afterwards."""
+        rule = change.rule
+        if not change.raised:
+            self._log_event("info", "alert_over", name=rule.name, text=change.text)
+            return
+        level = "error" if rule.severity is Severity.CRITICAL else "warning"
+        self._log_event(level, "alert", name=rule.name, text=change.text, remedy=rule.remedy)
 
     def close(self) -> None:
         """Ends the threads; waits a little for what is queued. Blocks, so not for the event loop."""

@@ -20,6 +20,7 @@ from hip3._hip3 import Signer
 from hip3.config import Config
 from hip3.durable import append_durably, create_durably, sync_directory, write_durably
 from hip3.errors import CheckFailed
+from hip3.homes import expanded, home
 from hip3.users import own_name
 
 LATCH_BYTES_MAX = 4096
@@ -54,8 +55,8 @@ def latch_path(config: Config, environment: Mapping[str, str]) -> Path:
     """Where the latch is: the option, else the user's state directory, which outlives a restart."""
     named = config.text("control.latch")
     if named:
-        return Path(named).expanduser().absolute()
-    state = environment.get("XDG_STATE_HOME") or str(Path.home() / ".local" / "state")
+        return expanded(named, "control.latch").absolute()
+    state = environment.get("XDG_STATE_HOME") or str(home("name the file with control.latch") / ".local" / "state")
     return Path(state) / "hip3" / "KILL"
 
 

@@ -15,6 +15,7 @@ from hip3.control.confirm import confirm
 from hip3.credentials import KEY_FILE_BYTES_MAX, find_key, is_keystore, key_path, read_source, strip_key
 from hip3.durable import sync_directory, write_durably
 from hip3.errors import CheckFailed, ConfigError, UsageError
+from hip3.homes import expanded
 from hip3.keys.hardening import keep_memory_private
 from hip3.keys.passphrase import new_passphrase, passphrase_of, strong
 from hip3.keys.terminal import ask, read_input, wipe
@@ -36,7 +37,7 @@ class ImportOptions:
 def import_key(config: Config, options: ImportOptions) -> int:
     """Takes one key from standard input into a keystore, or a plain file of mode 0600. Raises Hip3Error."""
     keep_memory_private()
-    path = (options.path or key_path(config)).expanduser()
+    path = expanded(options.path, "--path") if options.path else key_path(config)
     if os.path.lexists(path) and not options.force:
         raise ConfigError(f"{path} exists; --force puts the new key in its place, --path names another")
     body = _key_given()

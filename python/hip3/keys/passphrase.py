@@ -6,6 +6,7 @@ from pathlib import Path
 
 from hip3.config import Config
 from hip3.errors import ConfigError, UsageError
+from hip3.homes import expanded
 from hip3.keys.terminal import ask, cut_line_end, wipe
 from hip3.private_file import read_private
 
@@ -65,4 +66,4 @@ def _from_file(config: Config, path: Path | None) -> bytearray | None:
 
 
 def _read(path: Path, what: str) -> bytearray:
-    return cut_line_end(read_private(path.expanduser(), what, PASSPHRASE_BYTES_MAX))
+    return cut_line_end(read_private(expanded(path, what), what, PASSPHRASE_BYTES_MAX))

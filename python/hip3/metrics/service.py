@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hip3.config import Config
 from hip3.errors import ConfigError
+from hip3.homes import expanded
 from hip3.metrics.reading import Reading, Source, take
 from hip3.private_file import read_private
 
@@ -70,7 +70,7 @@ def token_of(config: Config) -> str:
     named = config.text("metrics.token_file")
     if not named:
         return ""
-    path = Path(named).expanduser()
+    path = expanded(named, "metrics.token_file")
     token = bytes(read_private(path, "metrics.token_file", FILE_BYTES_MAX)).decode("latin-1").strip()
     if len(token) < TOKEN_CHARACTERS_MIN or not (token.isascii() and token.isprintable() and " " not in token):
         wanted = f"one word of {TOKEN_CHARACTERS_MIN} printable characters or more"

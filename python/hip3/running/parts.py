@@ -10,7 +10,6 @@ import os
 import sys
 from collections.abc import Callable
 from decimal import Decimal
-from pathlib import Path
 
 from hip3.alerts.board import AlertBoard
 from hip3.alerts.watch import Watch
@@ -28,6 +27,7 @@ from hip3.execution.leaving import Leaving
 from hip3.execution.submit import Dispatcher
 from hip3.execution.summary import has_marks, trader_equity_usd
 from hip3.execution.trader import TradingState
+from hip3.homes import expanded
 from hip3.loop import Loop
 from hip3.metrics.service import metrics_of
 from hip3.research.record import Recorder
@@ -92,7 +92,7 @@ class Parts:
         self.guard = self._guard()
         word = venue_word({"venue": stage.where.name, "mode": config.text("run.mode")})
         where = f"hip3 {word} {account[:6]}…{account[-4:]}"
-        self.watch = Watch(config, self.clock, self.alerts, where, self._is_healthy)
+        self.watch = Watch(config, self.clock, self.alerts, where, self._is_healthy, self.log.event)
         self.snapshots = SnapshotSource(self)
         self.status = StatusServer(
             self.snapshots.take,
@@ -142,7 +142,9 @@ class Parts:
 
     def _open_recorder(self) -> Recorder | None:
         directory = self.config.text("record.dir")
-        return Recorder(Path(directory), self.config.number("record.queue_max")) if directory else None
+        return (
+            Recorder(expanded(directory, "record.dir"), self.config.number("record.queue_max")) if directory else None
+        )
 
     def _guard(self) -> DayGuard:
         """The account of an embedded venue is new in each run: its day is kept nowhere."""

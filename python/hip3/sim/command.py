@@ -19,7 +19,7 @@ import orjson
 from aiohttp import web
 
 from hip3.clock import Clock
-from hip3.errors import CheckFailed, ConfigError, UsageError
+from hip3.errors import CheckFailed, ConfigError, Hip3Error, UsageError
 from hip3.sim import playback
 from hip3.sim import scenario as scenarios
 from hip3.sim.journal import Journal
@@ -78,6 +78,10 @@ def _watch_parent(loop: asyncio.AbstractEventLoop, stop: asyncio.Event) -> None:
     loop.add_reader(descriptor, readable)
 
 
+class _FailedInUse(CheckFailed):
+    """The venue failed after it had said that it is ready."""
+
+
 async def _serve(server: SimServer, listener: socket.socket, ready: dict[str, Any], parent_pipe: bool) -> int:
     """Serves until a signal or the parent's end. 130 after SIGINT, else 0."""
     loop, stop, status = asyncio.get_running_loop(), asyncio.Event(), 0
@@ -106,7 +110,7 @@ async def _serve(server: SimServer, listener: socket.socket, ready: dict[str, An
     await server.close()
     await runner.cleanup()
     if failure is not None:
-        raise CheckFailed(f"the venue failed in block {server.blocks}: {failure!r}") from failure
+        raise _FailedInUse(f"the venue failed in block {server.blocks}: {failure!r}") from failure
     return status
 
 
@@ -136,7 +140,22 @@ def _deployers(texts: list[str]) -> list[tuple[str, str]]:
 
 
 def main(options: Options) -> int:
-    """Runs `hip3 sim` until it is told to end; the exit status. Raises Hip3Error."""
+    """Runs `hip3 sim` until it is told to end; the exit status. Raises Hip3Error.
+
+    What keeps an embedded venue from its start is told in place of the ready line, and the parent says it.
+    """
+    try:
+        return _run(options)
+    except _FailedInUse:
+        raise
+    except Hip3Error as error:
+        if not options.parent_pipe:
+            raise
+        sys.stdout.write(orjson.dumps({"refused": str(error), "status": error.exit_status}).decode() + "\n")
+        return error.exit_status
+
+
+def _run(options: Options) -> int:
     port, seed = options.port, options.seed
     if not 0 <= port <= 65535:
         raise UsageError(f"--port {port}: 0 to 65535")

@@ -35,6 +35,8 @@ VENUE_NOTIONAL_USD_MIN = Decimal(10)
 NAMED_MAX = 5
 #: A calendar that is known for less than this ahead wants a newer library.
 KNOWN_NS_MIN = 30 * DAY_NS
+#: The year 2100; later is no time at which a latch was set.
+TIME_MS_MAX = 4_102_444_800_000
 STYLES = {"ok": "green", "warning": "yellow", "error": "bold red"}
 
 
@@ -105,7 +107,11 @@ def _latch(config: Config) -> list[Finding]:
         level = "warning" if config.text("venue.name") == "sim" else "error"
         return [Finding(level, problem, "name a place that can be written in control.latch")]
     latch = read_latch(path)
-    return [] if latch is None else [Finding("error", latch.told(), "hip3 unkill")]
+    if latch is None:
+        return []
+    # A latch that cannot be read names no time, and one that somebody wrote by hand may name any.
+    since = f", since {date(latch.time_ms)}" if 0 < latch.time_ms < TIME_MS_MAX else ""
+    return [Finding("error", f"{latch.told()}{since}", "hip3 unkill")]
 
 
 def _outside(config: Config) -> list[Finding]:

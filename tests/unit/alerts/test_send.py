@@ -219,8 +219,74 @@ def test_the_dead_mans_switch_hears_from_a_healthy_trader_alone(inbox: Inbox) ->
     assert not ping.is_alive()
 
 
-@pytest.mark.parametrize("url", ["http://example.org/x", "ftp://127.0.0.1/", "file:///etc/passwd", "nonsense"])
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://example.org/x",
+        "ftp://127.0.0.1/",
+        "file:///etc/passwd",
+        "nonsense",
+        "https://",
+        "https://exa mple.com",
+        "https://example.org:port/",
+        "https://example.org/\u00e9",
+        "http://[::1",
+    ],
+)
 def test_a_ping_address_is_https_or_loopback(url: str) -> None:
     with pytest.raises(ConfigError, match="https"):
         ping_url(config(ping_url=url))
     assert ping_url(config(ping_url="https://hc-ping.com/x")) == "https://hc-ping.com/x"
+
+
+def test_an_answer_that_is_no_http_is_a_problem_and_the_pings_go_on() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def answer() -> None:
+            for text in (
+                b"garbage\r\n\r\n",
+                b"HTTP/1.1 302 x\r\nLocation: http://[::1\r\n\r\n",
+                b"HTTP/1.0 200 OK\r\n\r\n",
+            ):
+                caller, _ = server.accept()
+                with caller:
+                    caller.recv(4096)
+                    caller.sendall(text)
+                    answered.append(ping.problem)
+
+        answered: list[str] = []
+        ping = DeadMansPing(f"http://127.0.0.1:{server.getsockname()[1]}/secret", 10, lambda: True)
+        thread = threading.Thread(target=answer)
+        thread.start()
+        ping.start()
+        thread.join(WAIT_S)
+        until = time.monotonic() + WAIT_S
+        while not ping.pings and time.monotonic() < until:
+            time.sleep(0.01)
+        ping.close()
+    ping.join(WAIT_S)
+    assert ping.pings == 1
+    assert answered[1] == "no ping of alerts.ping_url: no answer in HTTP (BadStatusLine)"
+    assert answered[2] == "no ping of alerts.ping_url: no answer in HTTP (ValueError)"
+
+
+def test_no_exception_of_a_service_ends_the_sending(inbox: Inbox, monkeypatch: pytest.MonkeyPatch) -> None:
+    made = sender(f"json://127.0.0.1:{inbox.port}/", f"json://127.0.0.1:{inbox.port}/")
+    (_, first), _ = made._services._plugins
+
+    def fail(**_: object) -> bool:
+        raise SystemExit(3)
+
+    monkeypatch.setattr(first, "notify", fail)
+    made.offer([change("halted"), change("killed")])
+    made.start()
+    made.close(WAIT_S)
+    assert len(inbox.got) == 2
+    assert made.problem == "alert not delivered by JSON (address 1): SystemExit"
+
+    made = sender(f"json://127.0.0.1:{inbox.port}/")
+    monkeypatch.setattr(made._services, "send", lambda *_: [][1])
+    made.offer([change("halted"), change("killed")])
+    made.start()
+    made.close(WAIT_S)
+    assert (made.failed, made.problem) == (2, "alert not delivered: IndexError")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -64,6 +65,31 @@ def test_ctrl_c_at_a_question_ends_at_once_and_gives_the_terminal_back(home: Pat
     assert (done.status, done.out, done.err) == (130, "", "")
     assert "half" not in done.screen
     assert done.echoes
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT])
+def test_a_signal_at_a_question_ends_by_it_and_gives_the_terminal_back(home: Path, number: signal.Signals) -> None:
+    seat = Terminal("key", "import", given=KEY)
+    seat.wait_for("passphrase")
+    assert not seat.echoes
+    seat.send(number)
+    done = seat.end()
+    assert (done.status, done.out, done.err) == (-number, "", "")
+    assert done.echoes
+    assert not usual(home).exists()
+
+
+def test_no_key_suspends_a_question_or_dumps_it(home: Path) -> None:
+    seat = Terminal("key", "import", given=KEY)
+    strange = f"{PASSPHRASE}\x1c\x1a"
+    for prompt in ("new passphrase for the keystore: ", "the same again: "):
+        seat.wait_for(prompt)
+        seat.send(signal.SIGTSTP)
+        seat.type(f"{strange}\n")
+    done = seat.end()
+    assert (done.status, done.err) == (0, "")
+    assert done.echoes
+    assert Account.decrypt(json.loads(usual(home).read_text()), strange) == bytes.fromhex(KEY[2:])
 
 
 def test_a_run_asks_for_the_passphrase_before_anything_else_and_refuses_a_wrong_one(home: Path) -> None:

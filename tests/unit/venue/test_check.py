@@ -7,6 +7,7 @@ from collections.abc import Callable
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import orjson
@@ -102,6 +103,25 @@ async def test_a_venue_without_faults_gives_only_good_lines() -> None:
 
 
 @pytest.mark.usefixtures("venue")
+@pytest.mark.parametrize(
+    ("body", "told"),
+    [
+        (
+            '{"user":"me","reason":"why","kind":"kill","time_ms":1764043200000}',
+            "killed by me: why, since 2025-11-25 04:00 UTC",
+        ),
+        ('{"user":"","reason":"halt","kind":"halt","time_ms":1764043200000}', "halt: halt, since 2025-11-25 04:00 UTC"),
+        ('{"user":"me","reason":"why","kind":"kill","time_ms":10000000000000000000}', "killed by me: why"),
+        ("anything", "killed"),
+    ],
+)
+def test_a_latch_is_told_with_who_set_it_why_and_when(tmp_path: Path, body: str, told: str) -> None:
+    latch = tmp_path / "KILL"
+    latch.write_text(body)
+    config = load(None, [f"control.latch={latch}"], environment={})
+    assert check._latch(config) == [Finding("error", told, "hip3 unkill")]
+
+
 async def test_alerts_that_could_not_be_sent_are_found_before_a_start() -> None:
     levels, status = await findings("alerts.urls_file=/nowhere/urls", "alerts.ping_url=ftp://elsewhere/ping")
     told = [f.text for f in levels["error"]]

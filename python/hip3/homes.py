@@ -1,0 +1,27 @@
+"""Paths that begin at somebody's home directory, which not every user has: one line that names the option, else."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from hip3.errors import ConfigError
+
+NO_HOME = "HOME is not set and this user has no home"
+
+
+def expanded(named: str | Path, what: str) -> Path:
+    """The path with its `~` or `~user` resolved. Raises ConfigError, which names the option `what`."""
+    try:
+        return Path(named).expanduser()
+    except RuntimeError:
+        user = Path(named).parts[0].removeprefix("~")
+    why = f"there is no user {user}" if user else NO_HOME
+    raise ConfigError(f"{what}: {named}: {why}; write the whole path")
+
+
+def home(remedy: str) -> Path:
+    """The user's home directory. Raises ConfigError; `remedy` says what to do besides setting HOME."""
+    try:
+        return Path.home()
+    except RuntimeError:
+        raise ConfigError(f"{NO_HOME}: set HOME, or {remedy}") from None
