@@ -6,6 +6,7 @@ Below the flags of each verb, `--help` shows its page of `manual.toml`.
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from pathlib import Path
 
@@ -175,8 +176,16 @@ def load_places(args: argparse.Namespace) -> Config:
     try:
         return load_config(args)
     except ConfigError as error:
+        from hip3.control.latch import latch_path
+        from hip3.status.publish import socket_path
+
+        usual = load(None, [], {"XDG_CONFIG_HOME": "/dev/null"})
+        try:
+            (latch_path if args.verb in ("kill", "unkill") else socket_path)(usual, os.environ)
+        except ConfigError:
+            raise error from None
         streams.tell(f"hip3: {one_line(error)}; looking for the trader at the usual place")
-        return load(None, [], {"XDG_CONFIG_HOME": "/dev/null"})
+        return usual
 
 
 def dispatch(args: argparse.Namespace) -> int:

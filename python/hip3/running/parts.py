@@ -142,9 +142,9 @@ class Parts:
 
     def _open_recorder(self) -> Recorder | None:
         directory = self.config.text("record.dir")
-        return (
-            Recorder(expanded(directory, "record.dir"), self.config.number("record.queue_max")) if directory else None
-        )
+        if not directory:
+            return None
+        return Recorder(expanded(directory, "record.dir"), self.config.number("record.queue_max"))
 
     def _guard(self) -> DayGuard:
         """The account of an embedded venue is new in each run: its day is kept nowhere."""
