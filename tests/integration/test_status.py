@@ -140,6 +140,14 @@ def test_the_live_view_takes_its_keys(trader: subprocess.Popen[str], sets: list[
     screen.until("on the way")
     screen.resize(30, 10)
     screen.until("widen the terminal")
+    screen.keys("K")
+    time.sleep(1)  # A key that is not taken shows nothing that could be waited for.
+    screen.resize(80, 9)
+    assert "type kill" not in screen.until("SIM", "equity"), "no verb is taken where nothing can be read"
+    screen.keys("K")
+    screen.until("type kill and Enter")
+    screen.keys("Escape")
+    screen.until("kill: not done")
     screen.resize(200, 50)
     screen.until("armed" if "positions (" in screen.shown() else "fills", "oracle age")
     screen.keys("K", "kill", "Enter")
@@ -165,6 +173,29 @@ def test_a_run_on_a_terminal_shows_the_same_view_and_ends_with_ctrl_c(
     screen.keys("C-c")
     assert "flatten orders" in screen.until("ended with 130")
     assert '"event":"paused"' in (tmp_path / "log").read_text(encoding="utf-8"), "the view hides lines from itself only"
+
+
+@pytest.mark.timeout(120)
+def test_a_trader_that_hangs_does_not_hang_its_viewer(
+    trader: subprocess.Popen[str], sets: list[str], open_terminal: Open
+) -> None:
+    screen = open_terminal(" ".join([*HIP3, "status", *sets]))
+    screen.until("TRADING", "?:help")
+    trader.send_signal(signal.SIGSTOP)
+    try:
+        screen.keys("p")
+        screen.until("asking the trader…")
+        screen.keys("?")
+        assert "asking the trader…" in screen.until("this page, and back"), "the view goes on while it asks"
+        screen.keys("?", "p")
+        screen.until("has not answered the last verb yet")
+        screen.until("NO WORD from the trader since", "was TRADING", "timed out")
+        screen.keys("p")
+        screen.until("p cannot tell pause from resume")
+    finally:
+        trader.send_signal(signal.SIGCONT)
+    screen.keys("q")
+    screen.until("ended with 0")
 
 
 @pytest.mark.timeout(120)
