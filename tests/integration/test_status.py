@@ -9,6 +9,7 @@ import os
 import re
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -48,6 +49,10 @@ class Terminal:
 
     def shown(self, *, styled: bool = False) -> str:
         return self._tmux("capture-pane", "-p", *(["-e"] if styled else []))
+
+    def modes(self) -> str:
+        """Whether the alternate screen is on, and the cursor."""
+        return self._tmux("display-message", "-p", "#{alternate_on} #{cursor_flag}").strip()
 
     def until(self, *wanted: str) -> str:
         """The screen once every word is on it."""
@@ -135,6 +140,14 @@ def test_the_live_view_takes_its_keys(trader: subprocess.Popen[str], sets: list[
     screen.until("entries go on unless paused")
     screen.resize(30, 10)
     screen.until("widen the terminal")
+    screen.keys("K")
+    time.sleep(1)  # A key that is not taken shows nothing that could be waited for.
+    screen.resize(80, 9)
+    assert "type kill" not in screen.until("SIM", "equity"), "no verb is taken where nothing can be read"
+    screen.keys("K")
+    screen.until("type kill and Enter")
+    screen.keys("Escape")
+    screen.until("kill: not done")
     screen.resize(200, 50)
     screen.until("armed" if "positions (" in screen.shown() else "fills", "oracle age")
     screen.keys("K", "kill", "Enter")
@@ -152,6 +165,7 @@ def test_a_run_on_a_terminal_shows_the_same_view_and_ends_with_ctrl_c(
     screen = open_terminal(" ".join([*HIP3, "run", "--seed", "7", *sets, f"2>{tmp_path}/log"]), NO_COLOR="1")
     screen.until("TRADING", "markets (36)", "?:help")
     assert not re.search(r"\x1b\[[34][0-7]m", screen.shown(styled=True)), "NO_COLOR is respected"
+    screen.keys("C-z", "C-\\")
     screen.keys("q")
     screen.until("Ctrl-C ends this run")
     screen.keys("p")
@@ -159,6 +173,46 @@ def test_a_run_on_a_terminal_shows_the_same_view_and_ends_with_ctrl_c(
     screen.keys("C-c")
     assert "flatten orders" in screen.until("ended with 130")
     assert '"event":"paused"' in (tmp_path / "log").read_text(encoding="utf-8"), "the view hides lines from itself only"
+
+
+@pytest.mark.timeout(120)
+def test_a_trader_that_hangs_does_not_hang_its_viewer(
+    trader: subprocess.Popen[str], sets: list[str], open_terminal: Open
+) -> None:
+    screen = open_terminal(" ".join([*HIP3, "status", *sets]))
+    screen.until("TRADING", "?:help")
+    trader.send_signal(signal.SIGSTOP)
+    try:
+        screen.keys("p")
+        screen.until("asking the trader…")
+        screen.keys("?")
+        assert "asking the trader…" in screen.until("this page, and back"), "the view goes on while it asks"
+        screen.keys("?", "p")
+        screen.until("has not answered the last verb yet")
+        screen.until("NO WORD from the trader since", "was TRADING", "timed out")
+        screen.keys("p")
+        screen.until("p cannot tell pause from resume")
+    finally:
+        trader.send_signal(signal.SIGCONT)
+    screen.keys("q")
+    screen.until("ended with 0")
+
+
+@pytest.mark.timeout(120)
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_a_viewer_that_is_told_to_end_puts_the_terminal_back(
+    trader: subprocess.Popen[str], sets: list[str], open_terminal: Open, tmp_path: Path, number: signal.Signals
+) -> None:
+    pid = tmp_path / "pid"
+    command = f"sh -c 'echo $$ > {pid}; exec {' '.join([*HIP3, 'status', *sets])}'"
+    screen = open_terminal(f"{command}; was=$?; stty -a; (exit $was)")
+    screen.until("TRADING", "?:help")
+    assert screen.modes() == "1 0"
+    os.kill(int(pid.read_text(encoding="utf-8")), number)
+    shown = screen.until(f"ended with {128 + number}")
+    assert screen.modes() == "0 1"
+    assert not {"-icanon", "-echo"} & set(shown.split())
+    assert "Traceback" not in shown
 
 
 def test_a_log_that_nobody_reads_does_not_hinder_the_run(sets: list[str]) -> None:
@@ -191,6 +245,7 @@ def test_one_snapshot_has_what_an_operator_needs(trader: subprocess.Popen[str], 
         assert (status, err) == (0, "")
         assert max(map(len, out.splitlines())) <= int(columns)
         assert "\x1b" not in out
+        assert "markets (36) by threshold\n" in out, "a file has every row"
     status, out, err = told("status", "--once", *sets, COLUMNS="20")
     assert (status, out) == (2, "")
     assert err == "hip3: a terminal of 20 columns is too narrow; widen it to 40, or use --json\n"
@@ -230,6 +285,8 @@ async def answered_by(path: Path, body: bytes, *arguments: str) -> tuple[int, st
     [
         (orjson.dumps({"version": 1}), "speaks status version 1, this one 2: update both"),
         (b"[]", "is no trader"),
+        (orjson.dumps({"version": 2}), "is no trader"),
+        (orjson.dumps({"version": 2, "header": [], "markets": {}}), "is no trader"),
         (b"nonsense", "is no trader"),
     ],
 )
@@ -239,6 +296,37 @@ async def test_what_speaks_another_version_or_nonsense_is_one_line(
     status, out, err = await answered_by(tmp_path / "s.sock", body, "status", "--once", *sets)
     assert (status, out, err.count("\n")) == (3, "", 1)
     assert words in err
+
+
+@pytest.mark.parametrize("arguments", [["status", "--once"], ["status", "--json"]])
+def test_a_trader_that_hangs_is_one_line_after_five_seconds(
+    sets: list[str], tmp_path: Path, arguments: list[str]
+) -> None:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as server:
+        server.bind(str(tmp_path / "s.sock"))
+        server.listen()
+        begun = time.monotonic()
+        status, out, err = told(*arguments, *sets)
+        took_s = time.monotonic() - begun
+    assert (status, out, err.count("\n")) == (3, "", 1)
+    assert "shows nothing (no snapshot within 5 s); is it stopped, or watched by too many?" in err
+    assert 5 <= took_s < 9
+
+
+async def test_a_trader_that_greets_and_then_hangs_is_told_the_same(sets: list[str], tmp_path: Path) -> None:
+    async def hang(viewer: ServerConnection) -> None:
+        viewer.transport.pause_reading()
+        await asyncio.sleep(WAIT_S)
+
+    server = await unix_serve(hang, str(tmp_path / "s.sock"), close_timeout=0.1)
+    try:
+        begun = time.monotonic()
+        status, _, err = await asyncio.to_thread(told, "status", "--once", *sets)
+        assert time.monotonic() - begun < 9
+    finally:
+        server.close()
+    assert (status, err.count("\n")) == (3, 1)
+    assert "shows nothing (no snapshot within 5 s)" in err
 
 
 @pytest.mark.skipif(os.getuid() != 0, reason="only root can give a socket to another user")

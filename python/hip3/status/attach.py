@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import signal
 import sys
 import time
 from pathlib import Path
@@ -23,9 +24,30 @@ from hip3.status.publish import check_owner, socket_path
 from hip3.status.snapshot import VERSION, Snapshot
 from hip3.status.view import WIDTH_MIN, render
 
+#: From the first attempt to a snapshot that has come, all of it.
 FIRST_SNAPSHOT_TIMEOUT_S = 5.0
+#: A trader that does not say goodbye is left without.
+CLOSE_TIMEOUT_S = 0.5
+#: Lines of one picture on a terminal.
+PICTURE_LINES = 60
 SNAPSHOT_BYTES_MAX = 2**20
 RECONNECT_PAUSE_S = 1.0
+#: Signals that end the view in order, with the terminal put back; the exit status is 128 and the signal's number.
+ENDING = (signal.SIGTERM, signal.SIGHUP)
+NO_TRADER = "what answers on the status socket is no trader; name another with status.socket"
+#: What the view reads of a snapshot, with its types.
+SHAPE: dict[str, type] = {
+    "time_ms": int,
+    "header": dict,
+    "positions": list,
+    "markets": list,
+    "orders": list,
+    "fills": list,
+    "exits": list,
+    "exit_counts": list,
+    "alerts": list,
+    "refusals": dict,
+}
 
 
 def main(config: Config, once: bool, as_json: bool, svg: Path | None = None) -> int:
@@ -38,8 +60,7 @@ def main(config: Config, once: bool, as_json: bool, svg: Path | None = None) -> 
         else:
             _picture(snapshot, svg)
         return 0
-    asyncio.run(_attach(config, path))
-    return 0
+    return asyncio.run(_attach(config, path))
 
 
 def _picture(snapshot: Snapshot, svg: Path | None) -> None:
@@ -47,7 +68,9 @@ def _picture(snapshot: Snapshot, svg: Path | None) -> None:
     shown = console()
     if shown.width < WIDTH_MIN:
         raise UsageError(f"a terminal of {shown.width} columns is too narrow; widen it to {WIDTH_MIN}, or use --json")
-    picture = render(snapshot, shown.width, unicode=is_unicode(shown))
+    # What goes to a file or another program is complete.
+    height = PICTURE_LINES if svg is None and sys.stdout.isatty() else None
+    picture = render(snapshot, shown.width, height, unicode=is_unicode(shown))
     if svg is None:
         shown.print(picture)
         return
@@ -62,7 +85,7 @@ def _picture(snapshot: Snapshot, svg: Path | None) -> None:
 
 async def _first(path: Path) -> Snapshot:
     try:
-        async with _Connection(path) as viewer, asyncio.timeout(FIRST_SNAPSHOT_TIMEOUT_S):
+        async with asyncio.timeout(FIRST_SNAPSHOT_TIMEOUT_S), _Connection(path) as viewer:
             return read(await viewer.recv())
     except (WebSocketException, TimeoutError) as error:
         why = str(error) or f"no snapshot within {FIRST_SNAPSHOT_TIMEOUT_S:g} s"
@@ -77,9 +100,11 @@ def read(text: str | bytes) -> Snapshot:
         snapshot = orjson.loads(text)
         version = snapshot["version"]
     except (orjson.JSONDecodeError, KeyError, TypeError):
-        raise VenueRefused("what answers on the status socket is no trader; name another with status.socket") from None
+        raise VenueRefused(NO_TRADER) from None
     if version != VERSION:
         raise VenueRefused(f"the running trader speaks status version {version}, this one {VERSION}: update both")
+    if not all(isinstance(snapshot.get(name), kind) for name, kind in SHAPE.items()):
+        raise VenueRefused(NO_TRADER)
     found: Snapshot = snapshot
     return found
 
@@ -94,7 +119,16 @@ class _Connection:
     async def __aenter__(self) -> Any:
         check_owner(self._path)
         try:
-            self._viewer = await unix_connect(str(self._path), max_size=SNAPSHOT_BYTES_MAX, compression=None)
+            self._viewer = await unix_connect(
+                str(self._path),
+                max_size=SNAPSHOT_BYTES_MAX,
+                compression=None,
+                open_timeout=FIRST_SNAPSHOT_TIMEOUT_S,
+                close_timeout=CLOSE_TIMEOUT_S,
+            )
+        except TimeoutError:
+            # Somebody listens there and says nothing, which is not the same as nobody.
+            raise
         except (OSError, WebSocketException, EOFError) as error:
             raise VenueUnreachable(f"no trader at {self._path} ({error}); start one with `hip3 run`") from None
         return self._viewer
@@ -103,8 +137,11 @@ class _Connection:
         await self._viewer.close()
 
 
-async def _attach(config: Config, path: Path) -> None:
-    """The live view. A trader that ends leaves its last snapshot under a banner; another that starts is followed."""
+async def _attach(config: Config, path: Path) -> int:
+    """The live view, and its exit status.
+
+    A trader that ends leaves its last snapshot under a banner; another that starts is followed.
+    """
     latest: tuple[Snapshot, float] = (await _first(path), time.monotonic())
 
     async def follow() -> None:
@@ -114,7 +151,7 @@ async def _attach(config: Config, path: Path) -> None:
                 async with _Connection(path) as viewer:
                     async for text in viewer:
                         latest = (read(text), time.monotonic())
-            except (VenueUnreachable, WebSocketException):
+            except (VenueUnreachable, WebSocketException, TimeoutError):
                 pass
             await asyncio.sleep(RECONNECT_PAUSE_S)
 
@@ -129,13 +166,28 @@ async def _attach(config: Config, path: Path) -> None:
         except Hip3Error as error:
             return str(error)
 
+    loop = asyncio.get_running_loop()
+    ended: asyncio.Future[int] = loop.create_future()
+
+    def end(number: int) -> None:
+        if not ended.done():
+            ended.set_result(128 + number)
+
+    for number in ENDING:
+        loop.add_signal_handler(number, end, number)
     view = asyncio.create_task(LiveView(take, config.number("status.refresh_ms"), do).run())
     follower = asyncio.create_task(follow())
     try:
-        done, _ = await asyncio.wait([view, follower], return_when=asyncio.FIRST_COMPLETED)
-        for task in done:
-            task.result()
+        first: list[asyncio.Future[Any]] = [view, follower, ended]
+        await asyncio.wait(first, return_when=asyncio.FIRST_COMPLETED)
+        if not ended.done():
+            for task in (view, follower):
+                if task.done():
+                    task.result()
     finally:
         for task in (view, follower):
             task.cancel()
         await asyncio.gather(view, follower, return_exceptions=True)
+        for number in ENDING:
+            loop.remove_signal_handler(number)
+    return ended.result() if ended.done() else 0

@@ -83,11 +83,11 @@ def bar(share: float, cells: int, glyphs: Glyphs) -> str:
 
 
 def sparkline(points: Sequence[float | None], threshold: float, cells: int, glyphs: Glyphs) -> str:
-    """The newest `cells` points against the threshold: the lowest level is none of it, the highest all of it."""
+    """The newest `cells` points against the threshold: the highest level is all of it; no edge at all stays blank."""
     top = len(glyphs.levels) - 1
     shown = list(points)[-cells:]
     drawn = "".join(
-        " " if point is None else glyphs.levels[min(top, max(0, int(point / threshold * top)))] for point in shown
+        " " if point is None or point < 0 else glyphs.levels[min(top, int(point / threshold * top))] for point in shown
     )
     return drawn.rjust(cells)
 

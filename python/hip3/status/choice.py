@@ -11,6 +11,8 @@ from typing import Any
 
 Snapshot = dict[str, Any]
 TYPED_MAX = 40
+#: A viewer takes the trader for silent after this many seconds without a snapshot.
+SILENT_S = 3.0
 
 #: Orders of the market table; the first is the one at the start.
 SORTS: dict[str, Callable[[dict[str, Any]], Any]] = {
@@ -71,9 +73,17 @@ class Choice:
     answer: str = ""
 
 
-def press(choice: Choice, key: str, snapshot: Snapshot, rows: list[dict[str, Any]]) -> tuple[Choice, Request | None]:
+def press(
+    choice: Choice,
+    key: str,
+    snapshot: Snapshot,
+    rows: list[dict[str, Any]],
+    newest: Snapshot | None = None,
+    silent_s: float = 0.0,
+) -> tuple[Choice, Request | None]:
     """The choice after a key. `snapshot` is the one shown, `rows` its markets as filtered and sorted.
 
+    Verbs are judged by the `newest` snapshot, which a frozen picture is not, and which is `silent_s` old.
     Keys are single characters and the names up, down, enter, escape, backspace.
     """
     if choice.asking is not None:
@@ -100,14 +110,17 @@ def press(choice: Choice, key: str, snapshot: Snapshot, rows: list[dict[str, Any
         case "q":
             return choice, Request("quit")
         case "p" | "F" | "K":
-            return _control(choice, key, snapshot)
+            return _control(choice, key, snapshot if newest is None else newest, silent_s)
         case _:
             return choice, None
 
 
-def _control(choice: Choice, key: str, snapshot: Snapshot) -> tuple[Choice, Request | None]:
+def _control(choice: Choice, key: str, snapshot: Snapshot, silent_s: float) -> tuple[Choice, Request | None]:
     """Pausing asks on mainnet; flattening and killing always do."""
     if key == "p":
+        if silent_s > SILENT_S:
+            told = f"no word from the trader for {silent_s:.0f} s: p cannot tell pause from resume; use hip3 pause"
+            return replace(choice, answer=told), None
         request = Request("resume" if snapshot["header"]["state"] == "reducing" else "pause")
         if snapshot["header"]["venue"] != "mainnet":
             return choice, request

@@ -32,11 +32,16 @@ class Grid:
             max(_width(cell) for cell in column)
             for column in zip(names, *(cells for cells, _ in self._rows), strict=True)
         ]
-        lines = [Text(self._title, style="bold")] if self._title else []
+        lines = [Text(self._title, style="bold", no_wrap=True, overflow="ellipsis")] if self._title else []
         lines.append(self._line(names, widths, "bold"))
         ruled = self._rule * (sum(widths) + GAP * (len(widths) - 1))
         lines.append(Text(ruled, style="dim", no_wrap=True, overflow="crop"))
         return lines + [self._line(cells, widths, style) for cells, style in self._rows]
+
+    @property
+    def width(self) -> int:
+        """Columns that it takes."""
+        return max(line.cell_len for line in self.lines())
 
     def _line(self, cells: Sequence[Cell], widths: Sequence[int], style: str) -> Text:
         line = Text(style=style, no_wrap=True, overflow="ellipsis")
@@ -54,6 +59,11 @@ class Grid:
 
     def __rich__(self) -> RenderableType:
         return Group(*self.lines())
+
+
+def fit(grids: Sequence[Grid], width: int) -> bool:
+    """Whether they have room next to each other."""
+    return sum(grid.width for grid in grids) + BETWEEN * (len(grids) - 1) <= width
 
 
 def beside(grids: Sequence[Grid]) -> RenderableType:

@@ -8,10 +8,13 @@ import sys
 import termios
 import tty
 from collections.abc import Callable
+from contextlib import suppress
 from types import TracebackType
 from typing import Any
 
 READ_MAX = 1024
+#: Keys that would suspend the process or kill it with a core, by their names in `termios`; not every system has all.
+SILENCED = ("VSUSP", "VDSUSP", "VQUIT")
 NAMED = {
     "\x1b[A": "up",
     "\x1b[B": "down",
@@ -49,10 +52,22 @@ def keys_of(data: bytes) -> list[str]:
     return keys
 
 
+def _without_stops(descriptor: int) -> list[Any]:
+    """The terminal's present mode without the keys of `SILENCED`."""
+    mode = termios.tcgetattr(descriptor)
+    nothing = bytes([os.fpathconf(descriptor, "PC_VDISABLE")])
+    for name in SILENCED:
+        place = getattr(termios, name, None)
+        if place is not None:
+            mode[6][place] = nothing
+    return mode
+
+
 class Keyboard:
     """Gives each key to `on_key` while entered; does nothing where standard input is no terminal.
 
-    Ctrl-C stays a signal. The terminal's mode is put back at the end, whatever happens in between.
+    Ctrl-C stays a signal; Ctrl-Z and Ctrl-\\ are none, since a trader that is suspended, or gone at once, leaves its
+    positions alone. The terminal's mode is put back at the end, whatever happens in between.
     """
 
     def __init__(self, on_key: Callable[[str], None]) -> None:
@@ -64,16 +79,22 @@ class Keyboard:
         if self._descriptor is not None:
             self._mode = termios.tcgetattr(self._descriptor)
             tty.setcbreak(self._descriptor)
+            termios.tcsetattr(self._descriptor, termios.TCSANOW, _without_stops(self._descriptor))
             asyncio.get_running_loop().add_reader(self._descriptor, self._read, self._descriptor)
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         if self._descriptor is not None:
             asyncio.get_running_loop().remove_reader(self._descriptor)
-            termios.tcsetattr(self._descriptor, termios.TCSADRAIN, self._mode)
+            # A terminal that is gone has no mode to be put back.
+            with suppress(termios.error):
+                termios.tcsetattr(self._descriptor, termios.TCSADRAIN, self._mode)
 
     def _read(self, descriptor: int) -> None:
-        data = os.read(descriptor, READ_MAX)
+        try:
+            data = os.read(descriptor, READ_MAX)
+        except OSError:
+            data = b""
         if not data:
             asyncio.get_running_loop().remove_reader(descriptor)
         for key in keys_of(data):

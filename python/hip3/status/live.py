@@ -6,6 +6,7 @@ import asyncio
 import io
 import sys
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import replace
 
 from rich.console import Console, RenderableType
@@ -14,7 +15,7 @@ from rich.live import Live
 from hip3.status.choice import Choice, Request, press
 from hip3.status.keyboard import Keyboard
 from hip3.status.snapshot import Snapshot
-from hip3.status.view import chosen, render
+from hip3.status.view import WIDTH_MIN, chosen, render
 
 #: The snapshot to show and the seconds since it was taken.
 Take = Callable[[], tuple[Snapshot, float]]
@@ -22,6 +23,13 @@ Take = Callable[[], tuple[Snapshot, float]]
 Act = Callable[[Request], Awaitable[str]]
 #: Keys that wait to be handled; more are dropped.
 KEYS_MAX = 64
+#: No key: wakes the view when an answer has come.
+WAKE = ""
+#: What is told while a verb is under way.
+ASKING = "asking the trader…"
+BUSY = "the trader has not answered the last verb yet; this one was not sent"
+#: How long the end of a view waits for a drawing under way, which would else land on the terminal put back.
+DRAWING_ENDS_S = 1.0
 
 
 def console() -> Console:
@@ -47,12 +55,16 @@ class LiveView:
         self._act = act
         self._console = console()
         self._keys: asyncio.Queue[str] = asyncio.Queue(KEYS_MAX)
+        self._asked: dict[str, asyncio.Task[str]] = {}
 
     def draw(self, snapshot: Snapshot, silent_s: float) -> RenderableType:
         """What the terminal shows now, for its present size."""
         size = self._console.size
         unicode = is_unicode(self._console)
-        return render(snapshot, size.width, size.height, self.choice, silent_s=silent_s, unicode=unicode)
+        choice = self.choice
+        if self._asked and not choice.answer:
+            choice = replace(choice, answer=ASKING)
+        return render(snapshot, size.width, size.height, choice, silent_s=silent_s, unicode=unicode)
 
     def _shown(self) -> tuple[Snapshot, float]:
         snapshot, silent_s = self._take()
@@ -60,17 +72,27 @@ class LiveView:
 
     async def run(self) -> None:
         """Keeps the terminal's alternate screen up to date. The loop takes snapshots, a thread of its own draws."""
+        drawing: asyncio.Future[None] | None = None
         with Keyboard(self._on_key), Live(console=self._console, screen=True, auto_refresh=False) as live:
-            while True:
-                snapshot, silent_s = self._shown()
-                await asyncio.to_thread(self._refresh, live, snapshot, silent_s)
-                try:
-                    async with asyncio.timeout(self._refresh_s):
-                        key = await self._keys.get()
-                except TimeoutError:
-                    continue
-                if await self._press(key, snapshot):
-                    return
+            try:
+                while True:
+                    self._settle()
+                    snapshot, silent_s = self._shown()
+                    drawing = asyncio.ensure_future(asyncio.to_thread(self._refresh, live, snapshot, silent_s))
+                    await asyncio.shield(drawing)
+                    try:
+                        async with asyncio.timeout(self._refresh_s):
+                            key = await self._keys.get()
+                    except TimeoutError:
+                        continue
+                    if key != WAKE and await self._press(key, snapshot):
+                        return
+            finally:
+                for task in self._asked.values():
+                    task.cancel()
+                if drawing is not None:
+                    with suppress(asyncio.CancelledError):
+                        await asyncio.wait([drawing], timeout=DRAWING_ENDS_S)
 
     def _refresh(self, live: Live, snapshot: Snapshot, silent_s: float) -> None:
         live.update(self.draw(snapshot, silent_s), refresh=True)
@@ -81,12 +103,39 @@ class LiveView:
 
     async def _press(self, key: str, snapshot: Snapshot) -> bool:
         """Takes a key that was pressed at this picture; whether the view ends with it."""
-        self.choice, request = press(self.choice, key, snapshot, chosen(snapshot, self.choice))
+        request: Request | None
+        if self._console.size.width < WIDTH_MIN:
+            # Nothing can be read here, so nothing is taken but the way out.
+            request = Request("quit") if key == "q" else None
+        else:
+            newest, silent_s = self._take()
+            rows = chosen(snapshot, self.choice)
+            self.choice, request = press(self.choice, key, snapshot, rows, newest, silent_s)
         if request is None:
             return False
         if request.verb == "quit":
             told = await self._act(request)
             self.choice = replace(self.choice, answer=told)
             return not told
-        self.choice = replace(self.choice, answer=await self._act(request))
+        self._ask(request)
         return False
+
+    def _ask(self, request: Request) -> None:
+        """Begins a verb, and the view goes on meanwhile. One at a time; only a kill waits for no other."""
+        if request.verb in self._asked or (self._asked and request.verb != "kill"):
+            self.choice = replace(self.choice, answer=BUSY)
+            return
+
+        async def act() -> str:
+            return await self._act(request)
+
+        task = asyncio.create_task(act())
+        task.add_done_callback(lambda _: self._on_key(WAKE))
+        self._asked[request.verb] = task
+
+    def _settle(self) -> None:
+        """Takes the answers that have come; an error in place of one ends the view."""
+        for verb, task in list(self._asked.items()):
+            if task.done():
+                del self._asked[verb]
+                self.choice = replace(self.choice, answer=task.result())

@@ -60,54 +60,72 @@ def venue_word(header: Row) -> str:
     return "LIVE" if header["mode"] == "live" else "MAINNET"
 
 
-def header_lines(header: Row, look: Look) -> RenderableType:
-    """Is it alive, is it fresh, what has it brought."""
+def header_lines(header: Row, look: Look, *, is_old: bool = False) -> RenderableType:
+    """Is it alive, is it fresh, what has it brought. `is_old`: nobody knows whether it still is so."""
     style = VENUE_STYLES.get(header["venue"], "reverse")
+    state = header["state"].upper()
     first = Text.assemble(
         (f" {venue_word(header)} ", style),
         f" {header['mode']} ",
         ("(nothing is sent) " if header["mode"] == "observe" else "", "dim"),
-        (header["state"].upper(), STATE_STYLES.get(header["state"], "")),
+        (f"was {state}", "dim") if is_old else (state, STATE_STYLES.get(header["state"], "")),
     )
     if header["state_why"]:
         first.append(": ").append_text(plain(header["state_why"]))
-    first.append(f"{SEPARATOR}up {span(header['uptime_s'])}{SEPARATOR}{header['account']}")
-    money = Text.assemble(
-        f"equity {usd(header['equity_usd'])} USD  day ",
-        gain(header["day_pnl_usd"]),
-        "  run ",
-        gain(header["pnl_usd"]),
-        f"  after {usd(header['fees_usd'])} fees",
+    whose = (first, Text(f"up {span(header['uptime_s'])}"), Text(header["account"]))
+    money = (
+        Text(f"equity {usd(header['equity_usd'])} USD"),
+        Text.assemble(
+            "day ",
+            gain(header["day_pnl_usd"]),
+            "  run ",
+            gain(header["pnl_usd"]),
+            f"  (fees {usd(header['fees_usd'])})",
+        ),
     )
     counts = Text(f"entries {header['entries']}  exits {header['exits']}  fills {header['fills']}")
     if header["unknown_orders"]:
         counts.append(f"  unknown {header['unknown_orders']}", style="yellow")
-    links = Text.assemble(_link(header, "order"), SEPARATOR, _link(header, "data"))
+    links = (_link(header, "order", is_old), _link(header, "data", is_old))
     budget = Text(f"requests left {_requests(header)}  in flight {header['in_flight']}/{header['in_flight_max']}")
-    speed = Text(SEPARATOR).join(
+    speed = [
         Text(f"{name} p50 {latency(row['p50'])} p99 {latency(row['p99'])}")
-        for name, row in (
-            ("frame to decision", header["frame_to_decision_ns"]),
-            ("to wire", header["frame_to_wire_ns"]),
-            ("exit to wire", header["exit_to_wire_ns"]),
-        )[: 3 if look.size > 1 else 2]
-    )
+        for name, row, size in (
+            ("frame to decision", header["frame_to_decision_ns"], 1),
+            # Of every order; entries among them have waited for their batch.
+            ("any order to wire", header["frame_to_wire_ns"], 2),
+            ("exit to wire", header["exit_to_wire_ns"], 0),
+        )
+        if look.size >= size
+    ]
+    lines: tuple[Sequence[Text], ...]
     if look.size >= 3:
-        return Group(first, _joined(money, counts, links), _joined(speed, budget))
-    if look.size >= 1:
-        return Group(first, _joined(money, counts) if look.size > 1 else Group(money, counts), links, speed, budget)
-    return Group(first, money, links)
+        lines = (whose, (*money, counts, *links), (*speed, budget))
+    elif look.size == 2:
+        lines = (whose, (*money, counts), links, speed, (budget,))
+    elif look.size == 1:
+        lines = (whose, money, (counts,), links, speed, (budget,))
+    else:
+        lines = (whose, money, links, speed)
+    return Group(*(line for groups in lines for line in _flowing(groups, look.width)))
 
 
-def _joined(*parts: Text) -> Text:
-    return Text(SEPARATOR).join(parts)
+def _flowing(groups: Sequence[Text], width: int) -> list[Text]:
+    """The groups in as few lines as they fit into; a line is broken between groups, not within one."""
+    lines: list[Text] = []
+    for group in groups:
+        if lines and lines[-1].cell_len + len(SEPARATOR) + group.cell_len <= width:
+            lines[-1].append(SEPARATOR).append_text(group)
+        else:
+            lines.append(group.copy())
+    return lines
 
 
-def _link(header: Row, name: str) -> Text:
+def _link(header: Row, name: str, is_old: bool) -> Text:
     if not header[f"{name}_link"]:
         return Text(f"{name} link DOWN", style="bold red")
     text = Text(f"{name} link ")
-    text.append("up", style="green").append(f", {age(header[f'{name}_age_ms'])}")
+    text.append("up", style="dim" if is_old else "green").append(f", {age(header[f'{name}_age_ms'])}")
     drops = header[f"{name}_link_drops"]
     return text.append(f", {drops} drops" if drops else "")
 
@@ -139,6 +157,8 @@ def _grid(
     return grid
 
 
+#: The least `Look.size` that has a column for the paths that watch.
+ARMED_SIZE = 2
 POSITIONS: tuple[Column, ...] = (
     ("market", False, 0),
     ("side", False, 0),
@@ -151,7 +171,7 @@ POSITIONS: tuple[Column, ...] = (
     ("bps", True, 1),
     ("held", True, 1),
     ("to exit", False, 0),
-    ("armed", False, 2),
+    ("armed", False, ARMED_SIZE),
     ("stop in", True, 3),
 )
 
@@ -171,7 +191,7 @@ def positions(rows: Sequence[Row], look: Look) -> Grid:
             "PnL": gain(row["pnl_usd"]),
             "bps": bps(row["pnl_bps"]),
             "held": span(row["held_s"]),
-            "to exit": _to_exit(row, look),
+            "to exit": _to_exit(row, look) if look.size >= ARMED_SIZE else _warned(row["armed"], _to_exit(row, look)),
             "stop in": span(row["time_stop_in_s"]),
             "armed": _armed(row["armed"]),
         }
@@ -186,6 +206,11 @@ def _armed(paths: Sequence[str]) -> Text:
     return Text("both") if len(paths) > 1 else Text(f"{paths[0]} only", style="yellow")
 
 
+def _warned(paths: Sequence[str], told: Text) -> Text:
+    """Where `armed` has no column: what is missing of it, first, since a narrow terminal cuts the end."""
+    return told if len(paths) > 1 else Text.assemble(_armed(paths), " ", told)
+
+
 def _to_exit(row: Row, look: Look) -> Text:
     if row["leaving"] is not None:
         reason, path = row["leaving"]["reason"], row["leaving"]["path"]
@@ -195,6 +220,8 @@ def _to_exit(row: Row, look: Look) -> Text:
         return Text(ABSENT)
     distance = float(row["distance_bps"])
     told = f"{distance:.1f} bps" if distance > 0 else "reached"
+    if look.size < ARMED_SIZE and len(row["armed"]) < 2:
+        return Text(told.removesuffix(" bps"))
     if row["exit_progress"] is None or look.size == 0:
         return Text(told)
     return Text(bar(row["exit_progress"], 8 if look.size < 3 else 16, look.glyphs) + " " + told)
@@ -287,14 +314,15 @@ ORDERS: tuple[Column, ...] = (
 STATE_WIDTHS = (18, 20, 44, 44)
 
 
-def orders(rows: Sequence[Row], look: Look) -> Grid:
-    """The last orders and what became of them."""
+def orders(rows: Sequence[Row], look: Look, state_width: int | None = None) -> Grid:
+    """The last orders and what became of them, each state with its reason in `state_width` at most."""
+    room = STATE_WIDTHS[look.size] if state_width is None else state_width
 
     def cells(row: Row) -> dict[str, Cell]:
         state = plain(row["state"].replace("_", " "))
         if row["why"] and row["state"] not in ("filled", "sent", "queued"):
             state.append(": ").append_text(plain(row["why"]))
-            state.truncate(STATE_WIDTHS[look.size], overflow="ellipsis")
+            state.truncate(room, overflow="ellipsis")
         return {
             "orders": plain(row["coin"]),
             "kind": f"{row['kind']} {row['side']}",

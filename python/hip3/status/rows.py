@@ -122,10 +122,12 @@ class Standing:
     trouble: MarketTrouble | None
     blackout_until_ns: int | None
 
-    def word(self, now_ns: int) -> str | None:
-        """The first that holds, as a state of the market."""
+    def word(self, now_ns: int, is_empty: bool) -> str | None:
+        """The first that holds, as a state of the market. `is_empty`: nobody bids and nobody asks there."""
         if self.is_off:
             return "off"
+        if is_empty:
+            return "halted"
         if self.trouble is not None and now_ns - self.trouble.time_ns < TROUBLE_NS:
             return self.trouble.kind
         return None if self.blackout_until_ns is None else "blacked_out"
@@ -142,12 +144,10 @@ def market_row(
     """One market; `state` is one of `MARKET_STATES`."""
     book_age = _age_ms(market.book_recv_ns, now_ns)
     oracle_age = _age_ms(market.oracle_recv_ns, now_ns)
-    is_fresh = (
-        book_age is not None
-        and oracle_age is not None
-        and book_age <= rules.book_age_ms_max
-        and oracle_age <= rules.oracle_age_ms_max
-    )
+    book_fresh = book_age is not None and book_age <= rules.book_age_ms_max
+    oracle_fresh = oracle_age is not None and oracle_age <= rules.oracle_age_ms_max
+    # The last book that came had no side, and frames still come; an empty book changes seldom, so that the oracle's do.
+    is_empty = book_age is not None and market.bid_px is None and market.ask_px is None and (book_fresh or oracle_fresh)
     out_ns = standing.blackout_until_ns
     return {
         "market": edge.market,
@@ -171,7 +171,7 @@ def market_row(
         "p99_bps": round(edge.p99_bps, 2),
         "edges_bps": points,
         "updates": edge.updates,
-        "state": standing.word(now_ns) or ("ready" if is_fresh else "stale"),
+        "state": standing.word(now_ns, is_empty) or ("ready" if book_fresh and oracle_fresh else "stale"),
         "blackout_ends_in_s": None if out_ns in (None, END_NS) else _left_s(out_ns, now_ns),
     }
 

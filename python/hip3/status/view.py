@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from rich.console import Group, RenderableType
+from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
+from rich.segment import Segment
 from rich.text import Text
 
 from hip3.status import panels
 from hip3.status.cells import ASCII, UNICODE, age, bps, plain, span, sparkline, threshold_text
-from hip3.status.choice import HELP, SORTS, Choice
-from hip3.status.grid import beside
+from hip3.status.choice import HELP, SILENT_S, SORTS, Choice
+from hip3.status.grid import Grid, beside, fit
 from hip3.status.panels import Look
 from hip3.status.snapshot import Snapshot
 
@@ -21,24 +23,43 @@ WIDTH_MIN = 40
 KEYS = "?:help p:pause /:filter s:sort Enter:detail f:freeze F:flatten K:kill q:quit"
 #: Rows of orders, fills and exits, at most.
 RECENT_ROWS = 5
-#: Alerts shown, fewer on a low terminal; each may take two lines.
+#: Alerts shown, fewer on a low terminal.
 ALERTS_SHOWN = 4
-ALERT_LINES = 2
 HIGH = 36
-#: Lines of the header by `Look.size`; of a table besides its rows (title or blank, names, rule); of the counters.
-HEADER_LINES = (4, 6, 5, 3)
+#: Lines of a table besides its rows (title or blank, names, rule); of the counters.
 TABLE_LINES = 3
 COUNTER_LINES = 3
 #: Market rows that the tables of what happened last leave room for.
 MARKETS_MIN = 5
-#: A viewer says that the trader is silent after this many seconds without a snapshot.
-SILENT_S = 3.0
+#: Widths of an order's state, widest first, tried until exits, orders and fills have room next to each other.
+STATE_WIDTHS = (44, 20)
+#: Only for measuring how many lines something takes; nothing is ever written to it.
+_MEASURE = Console(file=io.StringIO(), color_system=None, markup=False, highlight=False, emoji=False)
+
+
+class Pinned:
+    """A body above a last line that is always on the screen: where both have no room, the body's end is cut off."""
+
+    def __init__(self, body: RenderableType, last: Text, height: int) -> None:
+        self._body = body
+        self._last = last
+        self._height = height
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        free = options.update(height=None)
+        height = max(1, self._height)
+        last = console.render_lines(self._last, free, pad=False)[-height:]
+        body = console.render_lines(self._body, free, pad=False)[: height - len(last)]
+        lines = [*body, *last]
+        for line in lines:
+            yield from line
+            yield Segment.line()
 
 
 def render(
     snapshot: Snapshot,
     width: int,
-    height: int = 60,
+    height: int | None = 60,
     choice: Choice | None = None,
     *,
     silent_s: float = 0.0,
@@ -46,11 +67,22 @@ def render(
 ) -> RenderableType:
     """The whole view for a terminal of `width` columns and `height` lines; no value is read as markup.
 
-    Without a `choice` it is a picture, else it has a line of keys. `silent_s`: seconds since the last snapshot.
+    Without a `choice` it is a picture, else it has a line of keys. Without a `height` nothing is left out for want of
+    room. `silent_s`: seconds since the last snapshot.
     """
     if width < WIDTH_MIN:
         return Text(f"widen the terminal to {WIDTH_MIN} columns or more", overflow="fold")
     look = Look(width, UNICODE if unicode else ASCII)
+    prompt = _prompt(choice) if choice is not None else None
+    room = None if height is None else height - (_lines_of(prompt, width) if prompt is not None else 0)
+    body = Group(*_body(snapshot, look, room, choice, silent_s))
+    return body if prompt is None or height is None else Pinned(body, prompt, height)
+
+
+def _body(
+    snapshot: Snapshot, look: Look, room: int | None, choice: Choice | None, silent_s: float
+) -> list[RenderableType]:
+    """All above the last line, for so many lines; it may still be longer where there is hardly any room."""
     parts: list[RenderableType] = []
     if silent_s > SILENT_S:
         parts.append(
@@ -58,20 +90,26 @@ def render(
         )
     if choice is not None and choice.frozen is not None:
         parts.append(_banner(f"FROZEN at {_clock(snapshot)}; f goes on", "bold black on cyan"))
-    parts.append(panels.header_lines(snapshot["header"], look))
-    alerts = snapshot["alerts"][: ALERTS_SHOWN if height >= HIGH else 1]
+    parts.append(panels.header_lines(snapshot["header"], look, is_old=silent_s > SILENT_S))
+    shown = None if room is None else ALERTS_SHOWN if room >= HIGH else 1
+    alerts = snapshot["alerts"][:shown]
     if alerts:
         parts.append(panels.alerts(alerts, look))
     if choice is not None and choice.showing_help:
-        parts += [Text(), *(Text(line) for line in HELP)]
-    elif choice is not None and choice.detail and choice.selected is not None:
-        parts.append(_detail(snapshot, choice.selected, look))
-    else:
-        taken = len(parts) - 1 + HEADER_LINES[look.size] + ALERT_LINES * len(alerts) + (choice is not None)
-        parts += _tables(snapshot, look, height - taken, choice)
-    if choice is not None:
-        parts.append(_prompt(choice))
-    return Group(*parts)
+        # The page is read as a whole or not at all: alerts give way to it.
+        page = [Text(), *(Text(line) for line in HELP)]
+        if alerts and room is not None and _lines_of(Group(*parts, *page), look.width) > room:
+            parts.pop()
+        return [*parts, *page]
+    if choice is not None and choice.detail and choice.selected is not None:
+        return [*parts, _detail(snapshot, choice.selected, look)]
+    left = None if room is None else room - _lines_of(Group(*parts), look.width)
+    return parts + _tables(snapshot, look, left, choice)
+
+
+def _lines_of(part: RenderableType, width: int) -> int:
+    """How many lines it takes at this width."""
+    return len(_MEASURE.render_lines(part, _MEASURE.options.update(width=width, height=None), pad=False))
 
 
 def _banner(text: str, style: str) -> Text:
@@ -93,17 +131,19 @@ def chosen(snapshot: Snapshot, choice: Choice | None) -> list[dict[str, Any]]:
     )
 
 
-def _tables(snapshot: Snapshot, look: Look, lines: int, choice: Choice | None) -> list[RenderableType]:
+def _tables(snapshot: Snapshot, look: Look, lines: int | None, choice: Choice | None) -> list[RenderableType]:
     """Positions, markets, and what happened last, in so many lines; the least important gives way first."""
     held = snapshot["positions"]
     above = len(held) + TABLE_LINES if held else 1
-    side_by_side = look.size >= 3
-    tables = 1 if side_by_side else 2
-    room = lines - above - 1 - TABLE_LINES
-    recent = min(RECENT_ROWS, (room - MARKETS_MIN - COUNTER_LINES) // tables - TABLE_LINES)
-    if recent > 0:
-        room -= tables * (recent + TABLE_LINES) + COUNTER_LINES
     rows = chosen(snapshot, choice)
+    recent = RECENT_ROWS
+    room = len(rows)
+    if lines is not None:
+        bands = len(_recent(snapshot, look, RECENT_ROWS))
+        room = lines - above - 1 - TABLE_LINES
+        recent = min(RECENT_ROWS, (room - MARKETS_MIN - COUNTER_LINES) // bands - TABLE_LINES)
+        if recent > 0:
+            room -= bands * (recent + TABLE_LINES) + COUNTER_LINES
     selected = choice.selected if choice is not None else None
     shown = _around(rows, selected, max(1, room))
     parts: list[RenderableType] = [
@@ -112,7 +152,9 @@ def _tables(snapshot: Snapshot, look: Look, lines: int, choice: Choice | None) -
         panels.markets(shown, len(rows), look, order=_order(choice), selected=selected),
     ]
     if recent > 0:
-        parts += [*_recent(snapshot, look, recent, side_by_side), Text(), panels.counters(snapshot, look)]
+        for band in _recent(snapshot, look, recent):
+            parts += [Text(), beside(band)]
+        parts += [Text(), panels.counters(snapshot, look)]
     return parts
 
 
@@ -129,12 +171,22 @@ def _around(rows: Sequence[dict[str, Any]], selected: str | None, room: int) -> 
     return rows[first : first + room]
 
 
-def _recent(snapshot: Snapshot, look: Look, rows: int, side_by_side: bool) -> list[RenderableType]:
+def _recent(snapshot: Snapshot, look: Look, rows: int) -> list[list[Grid]]:
+    """What happened last: tables that stand next to each other where they fit, in bands below each other."""
     exits = panels.exits(snapshot["exits"][:rows], look)
-    orders = panels.orders(snapshot["orders"][:rows], look)
-    if not side_by_side:
-        return [Text(), exits, Text(), orders]
-    return [Text(), beside([exits, orders, panels.fills(snapshot["fills"][:rows], look)])]
+    last = snapshot["orders"][:rows]
+    if look.size < 3:
+        return [[exits], [panels.orders(last, look)]]
+    fills = panels.fills(snapshot["fills"][:rows], look)
+    for state_width in STATE_WIDTHS:
+        orders = panels.orders(last, look, state_width)
+        if fit([exits, orders, fills], look.width):
+            return [[exits, orders, fills]]
+    for state_width in STATE_WIDTHS:
+        orders = panels.orders(last, look, state_width)
+        if fit([exits, orders], look.width):
+            return [[exits, orders], [fills]]
+    return [[exits], [panels.orders(last, look)], [fills]]
 
 
 def _detail(snapshot: Snapshot, coin: str, look: Look) -> RenderableType:

@@ -104,6 +104,23 @@ def test_pausing_needs_one_key_and_the_next_one_resumes() -> None:
     assert typed("p", state="reducing")[1] == [Request("resume")]
 
 
+def test_verbs_are_judged_by_the_newest_snapshot_and_not_by_the_frozen_picture() -> None:
+    frozen, newest = snapshot(state="reducing"), snapshot(state="trading")
+    choice = Choice(frozen=frozen)
+    assert press(choice, "p", frozen, ROWS, newest)[1] == Request("pause")
+    assert press(choice, "p", newest, ROWS, frozen)[1] == Request("resume")
+    on_mainnet, request = press(choice, "p", frozen, ROWS, snapshot(venue="mainnet"))
+    assert (on_mainnet.asking is not None, request) == (True, None)
+
+
+def test_a_silent_trader_is_not_guessed_about_but_can_be_killed() -> None:
+    choice, request = press(Choice(), "p", snapshot(), ROWS, snapshot(), 37.0)
+    assert request is None
+    assert "no word from the trader for 37 s" in choice.answer
+    for key in "FK":
+        assert press(Choice(), key, snapshot(), ROWS, snapshot(), 37.0)[0].asking is not None
+
+
 def test_on_mainnet_pausing_needs_its_word() -> None:
     choice, asked = typed("p", venue="mainnet")
     assert asked == []

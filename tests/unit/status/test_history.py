@@ -32,8 +32,8 @@ def test_the_history_is_bounded() -> None:
     assert history.points("a") == [float(n) for n in range(2 * POINTS_MAX, 3 * POINTS_MAX)]
 
 
-def test_a_sparkline_is_full_at_the_threshold_and_blank_where_there_was_nothing() -> None:
-    assert sparkline([0.0, 20.0, 40.0, 400.0, -5.0, None], 40.0, 8, UNICODE) == "  ▁▄██▁ "
+def test_a_sparkline_is_full_at_the_threshold_and_blank_where_there_was_no_edge() -> None:
+    assert sparkline([0.0, 20.0, 40.0, 400.0, -5.0, None], 40.0, 8, UNICODE) == "  ▁▄██  "
     assert sparkline([1.0] * 30, 40.0, 4, UNICODE) == "▁▁▁▁"
 
 

@@ -21,7 +21,7 @@ SNAPSHOT: dict[str, Any] = json.loads((DATA / "snapshot.json").read_text(encodin
 def picture(
     snapshot: dict[str, Any],
     width: int,
-    height: int = 60,
+    height: int | None = 60,
     choice: Choice | None = None,
     *,
     silent_s: float = 0.0,
@@ -147,3 +147,99 @@ def test_a_terminal_without_unicode_gets_bars_of_ascii() -> None:
     shown = picture(SNAPSHOT, 200, unicode=False)
     assert not set(shown) & set("▁▂▃▄▅▆▇█·→─")
     assert "############" in shown
+
+
+def many(count: int = 10) -> dict[str, Any]:
+    snapshot = copy.deepcopy(SNAPSHOT)
+    snapshot["markets"] = [row | {"coin": f"xyz:M{n}"} for n in range(count) for row in snapshot["markets"]]
+    return snapshot
+
+
+SIZES = [(40, 12), (40, 40), (60, 24), (80, 9), (80, 24), (120, 24), (200, 50)]
+KILL = Asking(Request("kill"), "kill", "sign nothing more; positions and orders stay as they are")
+
+
+@pytest.mark.parametrize(("width", "height"), SIZES)
+@pytest.mark.parametrize(
+    "choice",
+    [
+        Choice(asking=KILL, typed="ki"),
+        Choice(asking=KILL, typed="ki", showing_help=True),
+        Choice(asking=KILL, typed="ki", selected="xyz:M3", detail=True),
+    ],
+)
+def test_a_question_is_on_the_screen_at_every_size(width: int, height: int, choice: Choice) -> None:
+    lines = picture(many(), width, height, choice, silent_s=9.0).splitlines()
+    assert len(lines) <= height
+    assert lines[-1].endswith("ki_")
+    asked = " ".join(" ".join(lines[-4:]).split())
+    assert "type kill and Enter, Esc for no: ki_" in asked
+
+
+@pytest.mark.parametrize(("width", "height"), [*SIZES, (80, 3), (40, 1)])
+@pytest.mark.parametrize(
+    ("choice", "last"),
+    [
+        (Choice(), "?:help"),
+        (Choice(showing_help=True), "?:help"),
+        (Choice(selected="xyz:SNDK", detail=True), "?:help"),
+        (Choice(answer="paused"), "paused"),
+    ],
+)
+def test_the_last_line_is_on_the_screen_at_every_size(width: int, height: int, choice: Choice, last: str) -> None:
+    lines = picture(SNAPSHOT, width, height, choice).splitlines()
+    assert len(lines) <= height
+    assert lines[-1].startswith(last)
+
+
+def test_the_page_of_help_has_room_for_its_keys_on_a_low_terminal() -> None:
+    shown = picture(SNAPSHOT, 60, 26, Choice(showing_help=True))
+    assert "q        quit" in shown
+    assert "to exit    how far" in shown
+
+
+def test_without_a_height_every_row_is_there() -> None:
+    shown = picture(many(), 80, None)
+    assert all(f"xyz:M{n} " in shown for n in range(10))
+    assert "more" not in shown.split("markets (80)")[1].splitlines()[0]
+    assert "refused:" in shown
+
+
+@pytest.mark.parametrize("width", [160, 170, 178, 185, 200, 230])
+def test_no_table_of_what_happened_last_is_cut(width: int) -> None:
+    shown = picture(SNAPSHOT, width, None)
+    below = shown.split("exits     reason")[1]
+    assert "fills      side" in below
+    assert "─…" not in below
+    assert "1.588  0.07  0.0 s" in below, "the last columns of the fills"
+
+
+@pytest.mark.parametrize("width", [40, 60, 80, 100, 120, 200])
+def test_a_path_that_does_not_watch_is_told_at_every_width(width: int) -> None:
+    snapshot = copy.deepcopy(SNAPSHOT)
+    snapshot["positions"][0]["armed"] = []
+    lines = picture(snapshot, width).splitlines()
+    (first,) = (line for line in lines if line.startswith("xyz:INTC   long"))
+    (third,) = (line for line in lines if line.startswith("xyz:GOOGL  short"))
+    assert "NONE" in first
+    assert "backup" in third
+
+
+def test_a_narrow_header_is_broken_between_its_groups() -> None:
+    lines = picture(SNAPSHOT, 40).splitlines()
+    assert "order link up, 12 ms, 2 drops" in lines
+    assert "data link up, 13 ms" in lines
+    assert "day +38.56  run +38.56  (fees 1.51)" in lines
+
+
+@pytest.mark.parametrize("width", [40, 80, 120, 200])
+def test_the_latency_of_exits_is_there_at_every_width(width: int) -> None:
+    assert "exit to wire p50 639 µs" in picture(SNAPSHOT, width)
+
+
+def test_what_a_silent_trader_was_doing_is_no_news() -> None:
+    console = Console(width=80, color_system="truecolor", force_terminal=True, file=io.StringIO(), record=True)
+    console.print(render(SNAPSHOT, 80, silent_s=9.0))
+    shown = console.export_text(styles=True).splitlines()[1]
+    assert "\x1b[2mwas TRADING\x1b[0m" in shown
+    assert "was" not in picture(SNAPSHOT, 80, silent_s=1.0)
