@@ -189,7 +189,7 @@ def test_a_trader_that_hangs_does_not_hang_its_viewer(
         assert "asking the trader…" in screen.until("this page, and back"), "the view goes on while it asks"
         screen.keys("?", "p")
         screen.until("has not answered the last verb yet")
-        screen.until("NO WORD from the trader since", "was TRADING", "timed out")
+        screen.until("NO WORD from the trader since", "was TRADING", "later;")
         screen.keys("p")
         screen.until("p cannot tell pause from resume")
     finally:
