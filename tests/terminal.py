@@ -14,7 +14,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 #: Opening a terminal makes it the controlling one of a session that has none.
-SHIM = "import os, sys; os.open(sys.argv[1], os.O_RDWR); os.execv(sys.argv[2], sys.argv[2:])"
+SHIM = (
+    "import os, signal, sys; [signal.signal(n, signal.SIG_DFL) for n in (1, 3, 15)]; "
+    "os.open(sys.argv[1], os.O_RDWR); os.execv(sys.argv[2], sys.argv[2:])"
+)
 WAIT_S = 30
 
 
