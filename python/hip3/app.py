@@ -99,7 +99,7 @@ async def open_session(config: Config, options: RunOptions, read: Read, stack: A
         now_ms = Clock().now_ns() // 1_000_000
         refuse_unfit_key(where.name, stage.account, stage.approval, now_ms, master_allowed=options.master_key)
     on_screen = sys.stdout.isatty() and not options.headless and not options.json
-    parts = Parts(config, stage, http, read, on_screen=on_screen)
+    parts = Parts(config, stage, http, read, on_screen=on_screen, latch_problem=problem)
     if parts.lines is not None:
         stack.callback(parts.lines.close, LOG_DRAIN_S)
     return Session(parts, options.duration_s, on_screen=on_screen)

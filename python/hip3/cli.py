@@ -13,7 +13,7 @@ from pathlib import Path
 from hip3 import __commit__, __version__, completion, streams
 from hip3.config import Config, load
 from hip3.errors import ConfigError, Hip3Error, UsageError
-from hip3.options import hide_keys
+from hip3.options import hide_keys, plain_text
 from hip3.parser import FLAG_KEYS, Parser
 
 INTERRUPTED = 130
@@ -337,7 +337,7 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
             if isinstance(text, str) and not _is_utf8(text):
                 if name != "reason":
                     raise UsageError(f"{args.verb}: {text} is not UTF-8; write it anew")
-                args.reason = text.encode("utf-8", "replace").decode()
+                args.reason = plain_text(text)
     return args
 
 

@@ -117,6 +117,11 @@ class Option:
         return ConfigError(f"{self.key}: {shown} is not {wanted}")
 
 
+def plain_text(text: str) -> str:
+    """The text without what is no character: arguments of the command line may hold any bytes."""
+    return text.encode("utf-8", "replace").decode()
+
+
 def hide_keys(text: str) -> str:
     """The text without anything in the shape of a private key."""
     return KEY_SHAPE.sub("<hidden>", text)

@@ -21,6 +21,7 @@ from hip3.config import Config
 from hip3.durable import append_durably, create_durably, sync_directory, write_durably
 from hip3.errors import CheckFailed
 from hip3.homes import expanded, home
+from hip3.options import plain_text
 from hip3.users import own_name
 
 LATCH_BYTES_MAX = 4096
@@ -146,8 +147,3 @@ def note(path: Path, verb: str, user: str, reason: str, told: str = "") -> str:
     except OSError as error:
         return f" (the log of control cannot be written: {log}: {error.strerror})"
     return ""
-
-
-def plain_text(text: str) -> str:
-    """The text without what is no character: arguments of the command line may hold any bytes."""
-    return text.encode("utf-8", "replace").decode()

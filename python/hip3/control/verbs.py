@@ -16,7 +16,7 @@ import orjson
 
 from hip3.config import Config
 from hip3.control.confirm import confirm
-from hip3.control.latch import clear_latch, latch_path, plain_text, read_latch, set_latch
+from hip3.control.latch import clear_latch, latch_path, read_latch, set_latch
 from hip3.control.server import REQUEST_BYTES_MAX, TIMEOUT_S, control_path
 from hip3.errors import CheckFailed, Hip3Error, UsageError, VenueUnreachable
 from hip3.status.publish import check_owner, socket_path
@@ -51,10 +51,7 @@ def _exchange(config: Config, asked: dict[str, Any], timeout_s: float = TIMEOUT_
     """One request and its answer. Raises VenueUnreachable without a trader, CheckFailed for its refusal."""
     path = control_path(socket_path(config, os.environ))
     until_ms = (time.time_ns() + int(timeout_s * 1e9)) // 1_000_000
-    if not all(text == plain_text(text) for text in asked.get("coins", [])):
-        raise UsageError(f"{asked['verb']}: a market's name has bytes that are no text")
-    asked = asked | {"until_ms": until_ms, "reason": plain_text(asked.get("reason", ""))}
-    request = orjson.dumps(asked) + b"\n"
+    request = orjson.dumps(asked | {"until_ms": until_ms}) + b"\n"
     if len(request) > REQUEST_BYTES_MAX:
         raise UsageError(f"{asked['verb']}: the markets and the reason are too long together")
     try:

@@ -115,37 +115,31 @@ class Order:
 
 def entry_order(signal: Entry, sz_decimals: int, now_ns: int) -> Order:
     """The order of an entry that passed every gate."""
-    return Order(
-        cloid=signal.cloid,
-        kind=OrderKind.ENTRY,
-        asset=signal.asset,
-        coin=signal.coin,
-        is_buy=signal.is_buy,
-        px=signal.px,
-        sz=signal.sz,
-        sz_decimals=sz_decimals,
-        decided_ns=now_ns,
-        edge_bps=signal.edge_bps,
-    )
+    return _decided(OrderKind.ENTRY, signal, sz_decimals, now_ns)
 
 
 def flatten_order(wanted: FlattenOrder, position: Position | None, sz_decimals: int, now_ns: int) -> Order:
     """The order of an exit, with what is known of the position that it leaves."""
+    order = _decided(OrderKind.FLATTEN, wanted, sz_decimals, now_ns)
+    order.reason, order.path = wanted.reason, wanted.path
+    if position is not None:
+        order.entry_edge_bps, order.entry_ns = position.entry_edge_bps, position.entry_ns
+    return order
+
+
+def _decided(kind: OrderKind, decided: Entry | FlattenOrder, sz_decimals: int, now_ns: int) -> Order:
+    """What the core decides of every order."""
     return Order(
-        cloid=wanted.cloid,
-        kind=OrderKind.FLATTEN,
-        asset=wanted.asset,
-        coin=wanted.coin,
-        is_buy=wanted.is_buy,
-        px=wanted.px,
-        sz=wanted.sz,
+        cloid=decided.cloid,
+        kind=kind,
+        asset=decided.asset,
+        coin=decided.coin,
+        is_buy=decided.is_buy,
+        px=decided.px,
+        sz=decided.sz,
         sz_decimals=sz_decimals,
         decided_ns=now_ns,
-        reason=wanted.reason,
-        path=wanted.path,
-        edge_bps=wanted.edge_bps,
-        entry_edge_bps=position.entry_edge_bps if position else None,
-        entry_ns=position.entry_ns if position else 0,
+        edge_bps=decided.edge_bps,
     )
 
 

@@ -17,7 +17,7 @@ from hip3.clock import Clock
 from hip3.config import Config
 from hip3.control.day import DayBook, LossLimit, day_path
 from hip3.control.guard import DayGuard
-from hip3.control.latch import latch_path, latch_problem, watch_latch
+from hip3.control.latch import latch_path, watch_latch
 from hip3.control.operator import Hooks, Operator
 from hip3.control.server import ControlServer, control_path
 from hip3.control.service import ServiceManager
@@ -54,10 +54,19 @@ HEALTHY_NS = 5_000_000_000
 
 
 class Parts:
-    """Made in the event loop. `on_screen`: the view has the terminal; `read` gives the configuration anew."""
+    """Made in the event loop. `on_screen`: the view has the terminal; `read` gives the configuration anew;
+    `latch_problem` says why no latch could be set, if so.
+    """
 
     def __init__(
-        self, config: Config, stage: Stage, http: HttpClient, read: Callable[[], Config], *, on_screen: bool
+        self,
+        config: Config,
+        stage: Stage,
+        http: HttpClient,
+        read: Callable[[], Config],
+        *,
+        on_screen: bool,
+        latch_problem: str,
     ) -> None:
         self.config = config
         self.stage = stage
@@ -72,7 +81,7 @@ class Parts:
         record = self.recorder.write if self.recorder is not None else None
         if record is not None:
             record(self.started_ns, stage.start.to_line())
-        self._latch_problem = latch_problem(self.latch)
+        self._latch_problem = latch_problem
         watch_latch(self.latch, stage.signer)
         self.trader = stage.start.build(stage.signer, record, self.clock.now_ns)
         self.order_link = self._link("order", self._user_subscriptions(), self._on_order_link, pong_counts=True)
