@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from hip3.errors import ConfigError
@@ -25,3 +26,9 @@ def home(remedy: str) -> Path:
         return Path.home()
     except RuntimeError:
         raise ConfigError(f"{NO_HOME}: set HOME, or {remedy}") from None
+
+
+def state_directory(environment: Mapping[str, str], remedy: str) -> Path:
+    """The user's directory of what outlives a run of this program. Raises ConfigError, as `home` does."""
+    named = environment.get("XDG_STATE_HOME")
+    return (Path(named) if named else home(remedy) / ".local" / "state") / "hip3"

@@ -20,7 +20,7 @@ from hip3._hip3 import Signer
 from hip3.config import Config
 from hip3.durable import append_durably, create_durably, sync_directory, write_durably
 from hip3.errors import CheckFailed
-from hip3.homes import expanded, home
+from hip3.homes import expanded, state_directory
 from hip3.options import plain_text
 from hip3.users import own_name
 
@@ -57,8 +57,7 @@ def latch_path(config: Config, environment: Mapping[str, str]) -> Path:
     named = config.text("control.latch")
     if named:
         return expanded(named, "control.latch").absolute()
-    state = environment.get("XDG_STATE_HOME") or str(home("name the file with control.latch") / ".local" / "state")
-    return Path(state) / "hip3" / "KILL"
+    return state_directory(environment, "name the file with control.latch") / "KILL"
 
 
 def read_latch(path: Path) -> Latch | None:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from hip3._hip3 import Engine
-
-MS = 1_000_000
+from hip3.execution.posts import MS
 
 
 class VenueClock:

@@ -21,7 +21,7 @@ from websockets.exceptions import ConnectionClosed
 
 from hip3.config import Config
 from hip3.errors import ConfigError, VenueUnreachable
-from hip3.homes import expanded, home
+from hip3.homes import expanded, state_directory
 from hip3.status.snapshot import Snapshot
 from hip3.users import name_of
 
@@ -42,8 +42,7 @@ def socket_path(config: Config, environment: Mapping[str, str]) -> Path:
     elif environment.get("XDG_RUNTIME_DIR"):
         path = Path(environment["XDG_RUNTIME_DIR"]) / "hip3" / "status.sock"
     else:
-        state = environment.get("XDG_STATE_HOME") or str(home("name it with status.socket") / ".local" / "state")
-        path = Path(state) / "hip3" / "status.sock"
+        path = state_directory(environment, "name it with status.socket") / "status.sock"
     if len(os.fsencode(path)) > PATH_BYTES_MAX:
         raise ConfigError(f"status.socket: {path} is longer than a socket path may be ({PATH_BYTES_MAX} bytes)")
     return path
